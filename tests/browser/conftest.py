@@ -1,0 +1,114 @@
+"""A real browser on a real server. The site's data is reached through its pages and its API only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests import live
+from tests.live import BASE_DIR, PASSWORD, USERNAME, Server
+
+SCREENSHOTS = BASE_DIR / "var" / "screenshots"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+_failed = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("SKIP_BROWSER") != "1":
+        return
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.skip(reason="SKIP_BROWSER=1"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[_failed] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the browser's path, which CHROMIUM may name."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if not found:
+        pytest.fail(
+            "There is no Chromium here: install it (apt-get install chromium), name it in CHROMIUM,"
+            " or leave the browser tests out with SKIP_BROWSER=1.",
+            pytrace=False,
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Yield a server with a SQLite file of its own, a superuser admin/admin and the scheduler running."""
+    with live.site("sqlite", tmp_path_factory.mktemp("live")) as made:
+        yield made.gunicorn()
+
+
+@pytest.fixture
+def context(browser: Browser, live_site: Server) -> Iterator[BrowserContext]:
+    made = browser.new_context(base_url=live_site.url, viewport={"width": 1280, "height": 900}, locale="en-US")
+    made.set_default_timeout(10_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Yield a page of a browser that nobody has logged in with. An error of a script on it fails the test."""
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    if request.node.stash.get(_failed, False):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]+", "-", request.node.name)
+        file = SCREENSHOTS / f"{name}.png"
+        opened.screenshot(path=file, full_page=True)
+        print(f"screenshot: {file.relative_to(BASE_DIR)}, of {opened.url}")
+    assert not errors, f"scripts of the page failed: {errors}"
+
+
+@pytest.fixture
+def admin_page(page: Page) -> Page:
+    """Return a page logged in as the superuser, at the admin's index."""
+    log_in(page)
+    return page
+
+
+def log_in(page: Page, username: str = USERNAME, password: str = PASSWORD) -> None:
+    page.goto("/admin/login/?next=/admin/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")

@@ -1,0 +1,84 @@
+"""Functions whose effects a test can see from another process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+
+from app_scheduler import job, scheduler
+
+logger = logging.getLogger(__name__)
+
+
+@job
+def mark(path: str, text: str = "") -> None:
+    """Append one line to a file: the time, the process, the text.
+
+    Args:
+        path: The file.
+        text: What the line ends with.
+    """
+    line = f"{time.time():.6f} {os.getpid()} {text}".rstrip() + "\n"
+    # One write to a file opened for appending: lines of several processes never mix.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+@job
+def fail(message: str = "boom", size: int = 0) -> None:
+    """Raise an error.
+
+    Args:
+        message: What it says.
+        size: How many further characters it says.
+    """
+    raise RuntimeError(message + "x" * size)
+
+
+@job
+def chatter() -> None:
+    """Print and log at every level."""
+    print("printed to stdout")
+    print("printed to stderr", file=sys.stderr)
+    logger.debug("logged at debug")
+    logger.info("logged at info")
+    logger.warning("logged at warning")
+    logger.error("logged at error")
+
+
+@job
+def sleep(seconds: float) -> None:
+    """Wait.
+
+    Args:
+        seconds: How long.
+    """
+    time.sleep(seconds)
+
+
+@job
+def add(a: int, b: int = 2) -> int:
+    """Add two numbers.
+
+    Args:
+        a: The first number.
+        b: The second number.
+    """
+    return a + b
+
+
+@job
+def fork() -> str:
+    """Fork, as multiprocessing does, and tell what the child takes itself for."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"server" if scheduler.serving or scheduler.leading else b"client")
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.read(reader, 10).decode()
