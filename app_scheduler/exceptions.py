@@ -1,0 +1,77 @@
+"""Errors that people and programs see. Each message says what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+
+class ConsoleError(Exception):
+    """Base of every error that the console raises on purpose."""
+
+
+class InvalidInput(ConsoleError, ValueError):
+    """Input that cannot be accepted, with its messages by field.
+
+    ``errors`` maps a field's path in the document (``"trigger.hour"``, ``"kwargs.days"``, ``"id"``, or ``""`` for
+    the document as a whole) to its messages. Doors show each message beside the field that its path names.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[str] | str] | str) -> None:
+        if isinstance(errors, str):
+            errors = {"": errors}
+        self.errors: dict[str, list[str]] = {
+            path: [messages] if isinstance(messages, str) else [str(message) for message in messages]
+            for path, messages in errors.items()
+        }
+        super().__init__("; ".join(self.lines()))
+
+    def lines(self) -> Iterator[str]:
+        """Yield one readable line per message, with its field in front."""
+        for path, messages in self.errors.items():
+            for message in messages:
+                yield f"{path}: {message}" if path else message
+
+    def under(self, prefix: str) -> InvalidInput:
+        """Return the same error with every path moved below ``prefix``."""
+        return InvalidInput(
+            {f"{prefix}.{path}" if path else prefix: messages for path, messages in self.errors.items()}
+        )
+
+
+class JobExists(InvalidInput):
+    """A job with this id exists already."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__({"id": f"A job with the id “{job_id}” exists already. Choose another id, or change that job."})
+
+
+class JobNotFound(ConsoleError, LookupError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"There is no job with the id “{job_id}”. It may have been deleted.")
+
+
+class ExecutionNotFound(ConsoleError, LookupError):
+    """No execution has this id."""
+
+    def __init__(self, execution_id: int) -> None:
+        self.execution_id = execution_id
+        super().__init__(
+            f"There is no execution {execution_id}. It may have been pruned by the retention of old executions."
+        )
+
+
+class UnknownFunction(InvalidInput):
+    """The function is not registered, so it may not be scheduled or run."""
+
+    def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
+        hint = f" Did you mean {', '.join(suggestions)}?" if suggestions else ""
+        super().__init__(
+            {
+                "function": f"“{name}” is not a registered function. Decorate it with @job in the jobs.py of an "
+                f"installed app.{hint}"
+            }
+        )
+        self.name = name

@@ -1,0 +1,118 @@
+"""The sentence for each document, and its warnings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from django.utils import translation
+
+from app_scheduler.triggers import describe, parse_expression, warnings_for
+
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("every 30s", "Every 30 seconds"),
+        ("every 1h", "Every hour"),
+        ("every 1h 30m", "Every 1 hour 30 minutes"),
+        ("every 1h in UTC", "Every hour"),
+        ("every 1h from 2026-10-01 09:00", "Every hour, from 1 Oct 2026 09:00"),
+        ("0 3 * * mon-fri", "At 03:00, Monday through Friday"),
+        ("0 3 * * 1-5", "At 03:00, Monday through Friday"),
+        ("0 3 * * 6,7", "At 03:00, only on Saturday and Sunday"),
+        ("0 3 * * 0", "At 03:00, only on Sunday"),
+        ("cron hour=3 day_of_week=0", "At 03:00, only on Monday"),
+        ("0 3 * * *", "At 03:00"),
+        ("@daily", "At 00:00"),
+        ("@hourly", "Every hour"),
+        ("*/5 * * * *", "Every 5 minutes"),
+        ("0,30 9 * * *", "At 09:00 and 09:30"),
+        ("0 9-17 * * *", "Every hour from 09:00 to 17:00"),
+        ("0 3 15 * 1", "At 03:00, on day 15 of the month, or on Monday"),
+        ("cron day=13 day_of_week=fri", "At 00:00, on day 13 of the month, only on Friday (both must match)"),
+        ("0 0 */2 * mon", "At 00:00, every 2 days, only on Monday (both must match)"),
+        ("0 3 L,15 * *", "At 03:00, on day 15 of the month, or on the last day of the month"),
+        ("0 3 * * mon#1", "At 03:00, on the first Monday of the month"),
+        ("0 3 * * 5L", "At 03:00, on the last Friday of the month"),
+        ("cron day=last fri hour=9", "At 09:00, on the last Friday of the month"),
+        ("cron day=last hour=9 minute=30", "At 09:30, on the last day of the month"),
+        ("cron year=2027 month=jan", "At 00:00, on day 1 of the month, only in January, only in 2027"),
+        ("cron week=10 day_of_week=mon hour=9", "At 09:00, only on Monday, in ISO week 10"),
+        ("0 3 * * * in UTC", "At 03:00 (UTC)"),
+        ("0 3 * * * in Australia/Sydney", "At 03:00"),
+        (
+            "0 3 * * * until 2026-12-31 jitter 90s",
+            "At 03:00, until 31 Dec 2026, each run delayed by up to 1 minute 30 seconds",
+        ),
+        ("calendar months=2 hour=9 from 2026-01-31", "Every 2 months on day 31 at 09:00, from 31 Jan 2026"),
+        ("calendar weeks=2 hour=9 from 2026-01-05", "Every 2 weeks on Monday at 09:00, from 5 Jan 2026"),
+        ("calendar years=1 from 2026-01-05", "Every year on 5 January at 00:00, from 5 Jan 2026"),
+        ("at 2026-12-01 12:00", "Once, on Tue 1 Dec 2026 at 12:00"),
+        ("at 2026-12-01T12:00:00+00:00 in Asia/Kathmandu", "Once, on Tue 1 Dec 2026 at 17:45 (Asia/Kathmandu)"),
+        ("every 3h | @daily", "Any of: every 3 hours or at 00:00"),
+    ],
+)
+def test_each_schedule_has_its_sentence(expression: str, sentence: str) -> None:
+    with translation.override("en"), override_settings(TIME_ZONE="Australia/Sydney"):
+        assert describe(parse_expression(expression)) == sentence
+
+
+def test_the_zone_is_named_when_it_is_not_the_readers() -> None:
+    document = {"type": "cron", "hour": "3", "timezone": "UTC"}
+    with translation.override("en"):
+        assert describe(document, timezone="UTC") == "At 03:00"
+        assert describe(document, timezone="Asia/Kathmandu") == "At 03:00 (UTC)"
+
+
+def test_another_language_has_its_own_names() -> None:
+    with translation.override("de"):
+        assert "Montag" in describe({"type": "cron", "day_of_week": "mon", "hour": "3"})
+        assert describe({"type": "cron", "hour": "3"}) == "Um 03:00"
+        assert "Januar" in describe({"type": "cron", "month": "jan"})
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"type": "cron", "hour": "99"}, {"type": "any", "triggers": 5}, {"type": "x"}]
+)
+def test_what_cannot_be_read_still_has_a_sentence(document: dict[str, Any]) -> None:
+    assert describe(document).startswith("A trigger that cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("expression", "warning"),
+    [
+        ("every 1s", "Fires 86,400 times a day."),
+        ("cron second=*/10", "Fires 8,640 times a day."),
+        ("every 30s | every 20s", "Fires 7,200 times a day."),
+        ("calendar months=1 from 2026-12-31", "Months without a day 31 are skipped."),
+        ("0 0 31 * *", "Months without a day 31 are skipped."),
+        ("cron day=29-31", "Months without a day 29 are skipped."),
+        ("30 2 * * *", "On 4 Oct 2026 02:30 does not exist in Australia/Sydney; it fires at 03:00."),
+        (
+            "calendar days=1 hour=2 minute=30",
+            "On 4 Oct 2026 02:30 does not exist in Australia/Sydney; it fires at 03:00.",
+        ),
+        ("at 2026-10-04 02:30", "On 4 Oct 2026 02:30 does not exist in Australia/Sydney; it fires at 03:00."),
+        ("30 2 * * *", "On 4 Apr 2027 02:30 happens twice in Australia/Sydney; it fires the first time only."),
+        ("*/15 2 * * *", "On 4 Oct 2026 02:00 to 03:00 does not exist in Australia/Sydney; runs in it are left out."),
+        ("@daily until 2026-12-31", "Ends on 31 Dec 2026."),
+        ("*/7 * * * *", "The step of 7 starts anew at :00, so the last gap is shorter."),
+        ("at 2020-01-01", "This schedule has ended: it does not fire again."),
+    ],
+)
+def test_warnings_say_what_will_surprise(expression: str, warning: str) -> None:
+    with translation.override("en"), override_settings(TIME_ZONE="Australia/Sydney"):
+        assert warning in warnings_for(parse_expression(expression), anchor=NOW, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "expression", ["every 1h", "0 3 * * mon-fri", "0 * * * *", "*/5 * * * *", "@monthly", "0 3 L * *", "0 0 31 * mon"]
+)
+def test_an_ordinary_schedule_has_no_warning(expression: str) -> None:
+    with override_settings(TIME_ZONE="Asia/Kathmandu"):
+        assert warnings_for(parse_expression(expression), anchor=NOW, now=NOW) == []
