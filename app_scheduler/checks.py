@@ -1,0 +1,104 @@
+"""System checks: each misconfiguration with its hint."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
+
+from app_scheduler.conf import SETTINGS, console_settings
+from app_scheduler.registry import registry
+
+PREFIX = "APP_SCHEDULER_"
+
+
+@register("app_scheduler")
+def check_installed_apps(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E001: django-apscheduler holds the tables of jobs and executions."""
+    if apps.is_installed("django_apscheduler"):
+        return []
+    return [
+        Error(
+            "“django_apscheduler” is not installed.",
+            hint="Add it to INSTALLED_APPS: it holds the tables of jobs and executions.",
+            id="app_scheduler.E001",
+        )
+    ]
+
+
+@register("app_scheduler")
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E002, E003, E004, W001: the console's settings have values that it can work with."""
+    found: list[CheckMessage] = []
+    if not settings.USE_TZ:
+        found.append(
+            Error(
+                "USE_TZ is off.",
+                hint="Set USE_TZ = True: the console stores and compares all times in UTC.",
+                id="app_scheduler.E002",
+            )
+        )
+    for name, value, least in (
+        ("LEASE_SECONDS", console_settings.lease_seconds, 1),
+        ("MAX_WORKERS", console_settings.max_workers, 1),
+    ):
+        if value < least:
+            found.append(
+                Error(f"{PREFIX}{name} is {value}.", hint=f"Set it to {least} or more.", id="app_scheduler.E003")
+            )
+    for alias, options in console_settings.executors.items():
+        if options.get("type", "threads") != "threads":
+            found.append(
+                Error(
+                    f"{PREFIX}EXECUTORS[{alias!r}] has the unknown type {options.get('type')!r}.",
+                    hint="The known type is 'threads'.",
+                    id="app_scheduler.E004",
+                )
+            )
+    known = {PREFIX + name for name in SETTINGS}
+    for name in sorted(set(dir(settings)) - known):
+        if name.startswith(PREFIX):
+            found.append(
+                Warning(
+                    f"There is no setting {name}.",
+                    hint=f"The settings are {', '.join(sorted(known))}.",
+                    id="app_scheduler.W001",
+                )
+            )
+    return found
+
+
+@register("app_scheduler")
+def check_jobs_modules(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W002: every ``jobs.py`` can be imported; the jobs of one that cannot are broken until it can."""
+    registry.discover()
+    return [
+        Warning(
+            f"{module} cannot be imported: {message}",
+            hint="Mend the module; until then its functions cannot run and their jobs are marked broken.",
+            id="app_scheduler.W002",
+        )
+        for module, message in sorted(registry.import_errors.items())
+    ]
+
+
+@register(Tags.database)
+def check_database(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E005: claims need ``UPDATE … FROM … RETURNING``."""
+    engine = connections["default"].vendor
+    if engine == "postgresql":
+        return []
+    if engine == "sqlite" and sqlite3.sqlite_version_info >= (3, 35):
+        return []
+    return [
+        Error(
+            f"The scheduler cannot claim its ticks on {engine}.",
+            hint="Use PostgreSQL, or SQLite 3.35 or newer.",
+            id="app_scheduler.E005",
+        )
+    ]

@@ -1,0 +1,44 @@
+"""What the engine asks of an executor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from apscheduler.executors.base import BaseExecutor
+
+from app_scheduler.engine.runner import Outcome, Run
+
+
+class ConsoleExecutor(BaseExecutor):
+    """An APScheduler executor that takes started executions instead of jobs.
+
+    Overlap, misfires and verdicts are settled from the table before an execution gets here, so that they hold across
+    processes; what is left is to run it.
+    """
+
+    slots: int
+    #: Takes the outcome of each run; the scheduler sets it to its recorder.
+    on_finish: Callable[[Outcome], None]
+
+    @property
+    @abstractmethod
+    def busy(self) -> int:
+        """How many executions it holds now."""
+
+    @property
+    def free(self) -> int:
+        """How many more it takes now."""
+        return max(0, self.slots - self.busy)
+
+    @abstractmethod
+    def submit(self, run: Run) -> None:
+        """Run ``run`` and hand its outcome to the recorder. Never blocks."""
+
+    @abstractmethod
+    def stop(self, seconds: float) -> None:
+        """Take nothing new and wait for what runs, at most ``seconds``."""
+
+    def _do_submit_job(self, job: Any, run_times: Any) -> None:
+        raise RuntimeError("The console submits executions, not jobs; use services.run_now() to run a job.")

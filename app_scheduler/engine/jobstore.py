@@ -1,0 +1,355 @@
+"""The job store: ``JobSpec`` rows as APScheduler's jobs, and the verbs that write them, in bulk.
+
+``DjangoJob.job_state`` is written in the stock format, so that an old process that still runs plain
+django-apscheduler during a rolling deploy does not delete the job; it is never read.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from apscheduler.job import Job
+from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from django.db import IntegrityError, transaction
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from app_scheduler import documents, triggers
+from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.sql import in_batches, update_from_values
+from app_scheduler.exceptions import ConsoleError, InvalidInput
+from app_scheduler.models import DismissedDefault, ExecutionDetail, JobOrigin, JobSpec, JobState
+from app_scheduler.registry import registry
+
+logger = logging.getLogger(__name__)
+
+
+class _Keep:
+    """The type of ``KEEP``: leave the next tick as it is."""
+
+
+KEEP: Final = _Keep()
+
+
+@dataclass(slots=True)
+class Change:
+    """A spec with new values in ``fields``, to be saved where nobody changed it since it was read."""
+
+    spec: JobSpec
+    fields: Sequence[str]
+    next_run_time: datetime | _Keep | None = KEEP
+
+
+# --- the verbs ----------------------------------------------------------------------------------------------------
+
+
+def insert_jobs(specs: Sequence[tuple[JobSpec, datetime | None]]) -> None:
+    """Insert jobs with their next ticks. Raises ``IntegrityError`` when one of the ids is taken; nothing is written."""
+    with transaction.atomic():
+        DjangoJob.objects.bulk_create(
+            [
+                DjangoJob(id=spec.job_id, next_run_time=moment, job_state=stock_state(spec, moment))
+                for spec, moment in specs
+            ],
+            batch_size=1000,
+        )
+        JobSpec.objects.bulk_create([spec for spec, _ in specs], batch_size=1000)
+
+
+def save_jobs(changes: Sequence[Change]) -> set[str]:
+    """Save what changed; return the ids of the jobs that were saved: not those that somebody else changed meanwhile.
+
+    The revision is the compare-and-set. Next ticks are written only for the jobs that were saved.
+    """
+    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    for change in changes:
+        groups[tuple(change.fields)].append(change)
+    now = utc_now()
+    saved: set[str] = set()
+    with transaction.atomic():
+        for fields, group in groups.items():
+            rows = [
+                (
+                    change.spec.job_id,
+                    change.spec.revision,
+                    change.spec.revision + 1,
+                    now,
+                    *(_raw(change.spec, field) for field in fields),
+                )
+                for change in group
+            ]
+            saved |= update_from_values(JobSpec, ["job", "revision"], ["revision", "updated_at", *fields], rows)
+        states, ticks = [], []
+        for change in changes:
+            if change.spec.job_id not in saved:
+                continue
+            change.spec.revision += 1
+            if isinstance(change.next_run_time, _Keep):
+                states.append((change.spec.job_id, stock_state(change.spec, None)))
+            else:
+                moment = change.next_run_time
+                ticks.append((change.spec.job_id, stock_state(change.spec, moment), moment))
+        update_from_values(DjangoJob, ["id"], ["job_state"], states)
+        update_from_values(DjangoJob, ["id"], ["job_state", "next_run_time"], ticks)
+    return saved
+
+
+def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | None, now: datetime) -> list[str]:
+    """Hold scheduled jobs back; return the ids of those that were scheduled."""
+    paused: list[str] = []
+    for batch in in_batches(ids, 5000):
+        with transaction.atomic():
+            scheduled = JobSpec.objects.select_for_update().filter(job_id__in=batch, state=JobState.SCHEDULED)
+            chosen = list(scheduled.order_by("job_id").values_list("job_id", flat=True))
+            JobSpec.objects.filter(job_id__in=chosen).update(
+                state=JobState.PAUSED,
+                state_reason=reason,
+                paused_by=by,
+                paused_at=now,
+                paused_until=until,
+                updated_at=now,
+            )
+            DjangoJob.objects.filter(id__in=chosen).update(next_run_time=None)
+        paused += chosen
+    return paused
+
+
+def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
+    """Let paused jobs go on with their next tick after ``now``; return the ids of those that were paused.
+
+    A job whose schedule ended meanwhile is finished, not deleted.
+    """
+    resumed: list[str] = []
+    for batch in in_batches(ids, 5000):
+        with transaction.atomic():
+            paused = JobSpec.objects.select_for_update().filter(job_id__in=batch, state=JobState.PAUSED)
+            rows = [(spec.job_id, *_after_pause(spec, now)) for spec in paused.order_by("job_id")]
+            update_from_values(DjangoJob, ["id"], ["next_run_time"], [(job_id, tick) for job_id, tick, _, _ in rows])
+            update_from_values(
+                JobSpec,
+                ["job"],
+                ["state", "state_reason", "paused_by", "paused_at", "paused_until", "updated_at"],
+                [(job_id, state, reason, None, None, None, now) for job_id, _, state, reason in rows],
+            )
+        resumed += [row[0] for row in rows]
+    return resumed
+
+
+def _after_pause(spec: JobSpec, now: datetime) -> tuple[datetime | None, JobState, str]:
+    try:
+        tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(now)
+    except InvalidInput as error:
+        return None, JobState.BROKEN, str(error)
+    if tick is None:
+        return None, JobState.FINISHED, "Its schedule ended while it was paused."
+    return tick, JobState.SCHEDULED, ""
+
+
+def delete_jobs(ids: Sequence[str], *, by: Any = None) -> list[str]:
+    """Delete jobs with their histories; return the ids that existed.
+
+    The history is deleted by the database alone, never loaded. A job that the code schedules by default is
+    remembered as dismissed, or the next start would bring it back.
+    """
+    deleted: list[str] = []
+    for batch in in_batches(ids, 5000):
+        with transaction.atomic():
+            found = list(DjangoJob.objects.select_for_update().filter(id__in=batch).values_list("id", flat=True))
+            by_code = JobSpec.objects.filter(job_id__in=found, code_document__isnull=False)
+            DismissedDefault.objects.bulk_create(
+                [DismissedDefault(job_id=pk, dismissed_by=by) for pk in by_code.values_list("job_id", flat=True)],
+                ignore_conflicts=True,
+            )
+            executions = DjangoJobExecution.objects.filter(job_id__in=found)
+            _delete_rows(ExecutionDetail.objects.filter(execution__in=executions))
+            _delete_rows(executions)
+            DjangoJob.objects.filter(id__in=found).delete()
+        deleted += found
+    return deleted
+
+
+def _delete_rows(rows: Any) -> None:
+    rows._raw_delete(rows.db)
+
+
+def _raw(spec: JobSpec, field: str) -> Any:
+    return getattr(spec, spec._meta.get_field(field).attname)  # type: ignore[union-attr]  # always a column
+
+
+# --- APScheduler's view -------------------------------------------------------------------------------------------
+
+
+def stock_state(spec: JobSpec, next_run_time: datetime | None) -> bytes:
+    """Return the job as plain APScheduler pickles it: its own classes only."""
+    module, _, name = spec.function.rpartition(".")
+    try:
+        args, kwargs = _bound(spec)
+        state = {
+            "version": 1,
+            "id": spec.job_id,
+            "func": f"{module}:{name}",
+            "trigger": triggers.stock_trigger(spec.trigger, anchor=spec.anchor),
+            "executor": spec.executor,
+            "args": tuple(args),
+            "kwargs": kwargs,
+            "name": spec.name,
+            "misfire_grace_time": spec.misfire_grace_time,
+            "coalesce": spec.coalesce,
+            "max_instances": spec.max_instances,
+            "next_run_time": next_run_time,
+        }
+        return pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        logger.warning("Job %s cannot be written in the stock format", spec.job_id, exc_info=True)
+        return b""
+
+
+def document_of(job: Job) -> documents.Document:
+    """Return an APScheduler job's document. Raises ``InvalidInput`` where a document cannot say it."""
+    function = registry.get(job.func_ref) if job.func_ref else registry.for_callable(job.func)
+    if function is None:
+        raise InvalidInput({"function": "Only a function at the top of a module can be scheduled."})
+    args, kwargs = function.signature.to_json(job.args, job.kwargs)
+    return {
+        "id": job.id,
+        "name": job.name if job.name != function.func.__name__ else documents.readable_name(function.name),
+        "function": function.name,
+        "args": args,
+        "kwargs": kwargs,
+        "trigger": triggers.document_of(job.trigger),
+        "executor": job.executor,
+        "coalesce": job.coalesce,
+        "max_instances": job.max_instances,
+        "misfire_grace_time": job.misfire_grace_time,
+    }
+
+
+def anchor_of(trigger: BaseTrigger, now: datetime) -> datetime:
+    """Return the anchor that keeps the phase of a trigger made in code."""
+    anchor = getattr(trigger, "anchor", None)
+    if isinstance(anchor, datetime):
+        return anchor
+    if isinstance(trigger, IntervalTrigger):
+        start: datetime = trigger.start_date
+        return start - trigger.interval
+    return now
+
+
+class SpecJobStore(BaseJobStore):
+    """APScheduler's job store over ``JobSpec``. Nothing stored is unpickled, and no job is ever dropped."""
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        spec = JobSpec.objects.select_related("job").filter(job_id=job_id).first()
+        return self.job_of(spec) if spec else None
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        due = JobSpec.objects.filter(state=JobState.SCHEDULED, job__next_run_time__lte=now)
+        return self._jobs(due.select_related("job").order_by("job__next_run_time"))
+
+    def get_next_run_time(self) -> datetime | None:
+        scheduled = JobSpec.objects.filter(job__next_run_time__isnull=False).order_by("job__next_run_time")
+        return self._local(scheduled.values_list("job__next_run_time", flat=True).first())
+
+    def get_all_jobs(self) -> list[Job]:
+        jobs = self._jobs(JobSpec.objects.select_related("job").order_by("job__next_run_time", "job_id"))
+        return sorted(jobs, key=lambda job: job.next_run_time is None)
+
+    def add_job(self, job: Job) -> None:
+        now = utc_now()
+        document = documents.clean(document_of(job), now=now)
+        spec = documents.new_spec(document, origin=JobOrigin.CODE, anchor=anchor_of(job.trigger, now))
+        spec.code_document = document
+        next_run_time = getattr(job, "next_run_time", None)
+        if next_run_time is None:
+            spec.state = JobState.PAUSED
+            spec.paused_at = now
+        try:
+            insert_jobs([(spec, next_run_time)])
+        except IntegrityError:
+            raise ConflictingIdError(job.id) from None
+
+    def update_job(self, job: Job) -> None:
+        """Write the job as it is given, as APScheduler's contract has it."""
+        spec = JobSpec.objects.select_related("job").filter(job_id=job.id).first()
+        if spec is None:
+            raise JobLookupError(job.id)
+        document = documents.clean(document_of(job), base=documents.of(spec))
+        fields = documents.apply(document, spec)
+        if "trigger" in fields:
+            spec.anchor = anchor_of(job.trigger, utc_now())
+            fields.append("anchor")
+        state = JobState.SCHEDULED if job.next_run_time else JobState.PAUSED
+        if spec.state != state:
+            spec.state = state
+            fields.append("state")
+        save_jobs([Change(spec, fields, job.next_run_time)])
+
+    def remove_job(self, job_id: str) -> None:
+        if not delete_jobs([job_id]):
+            raise JobLookupError(job_id)
+
+    def remove_all_jobs(self) -> None:
+        delete_jobs(list(DjangoJob.objects.values_list("id", flat=True)))
+
+    def job_of(self, spec: JobSpec) -> Job:
+        """Return ``spec`` as an APScheduler job, also where its function is gone: it then raises when it is called."""
+        job = Job.__new__(Job)
+        module, _, name = spec.function.rpartition(".")
+        try:
+            args, kwargs = _bound(spec)
+        except ConsoleError:
+            args, kwargs = spec.args, spec.kwargs
+        values = {
+            "_scheduler": self._scheduler,
+            "_jobstore_alias": self._alias,
+            "id": spec.job_id,
+            "name": spec.name,
+            "func": _callable(spec.function),
+            "func_ref": f"{module}:{name}",
+            "args": tuple(args),
+            "kwargs": kwargs,
+            "trigger": triggers.trigger_for(spec.trigger, anchor=spec.anchor),
+            "executor": spec.executor,
+            "coalesce": spec.coalesce,
+            "max_instances": spec.max_instances,
+            "misfire_grace_time": spec.misfire_grace_time,
+            "next_run_time": self._local(spec.job.next_run_time),
+        }
+        for attribute, value in values.items():
+            setattr(job, attribute, value)
+        return job
+
+    def _jobs(self, specs: Iterable[JobSpec]) -> list[Job]:
+        jobs = []
+        for spec in specs:
+            try:
+                jobs.append(self.job_of(spec))
+            except Exception:
+                logger.exception("Job %s cannot be shown as an APScheduler job", spec.job_id)
+        return jobs
+
+    def _local(self, moment: datetime | None) -> datetime | None:
+        return moment.astimezone(self._scheduler.timezone) if moment and self._scheduler else moment
+
+
+def _bound(spec: JobSpec) -> tuple[list[Any], dict[str, Any]]:
+    args, kwargs = registry.get(spec.function).signature.bind(spec.args, spec.kwargs)
+    return list(args), dict(kwargs)
+
+
+def _callable(name: str) -> Callable[..., Any]:
+    registered = registry.find(name)
+    if registered is not None:
+        return registered.func
+
+    def missing(*args: Any, **kwargs: Any) -> None:
+        registry.get(name)
+
+    return missing

@@ -1,0 +1,220 @@
+"""The one runner: it calls the function of an execution and returns how that went.
+
+It knows no queue and no scheduler, so that a thread, a process or a worker on another machine can run it alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import json
+import logging
+import sysconfig
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import close_old_connections, connections
+
+from app_scheduler.conf import console_settings
+from app_scheduler.engine import capture
+from app_scheduler.exceptions import InvalidInput
+from app_scheduler.models import ExecutionDetail, Status
+from app_scheduler.registry import registry
+
+logger = logging.getLogger(__name__)
+
+#: django-apscheduler's column; the traceback keeps the whole text.
+EXCEPTION_LENGTH = 1000
+TRACEBACK_LENGTH = 500_000
+_LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One started execution, all that is needed to run it: plain values only, so that it can travel."""
+
+    execution_id: int
+    job_id: str
+    function: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    run_time: datetime
+    attempt: int = 1
+    timeout: int | None = None
+    max_retries: int = 0
+    retry_backoff: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run went; times are UTC."""
+
+    run: Run
+    status: Status
+    started_at: datetime
+    finished_at: datetime
+    worker: str = ""
+    log: str = ""
+    result: str = ""
+    reason: str = ""
+    exception: str | None = None
+    traceback: str | None = None
+    fingerprint: str = ""
+    #: The live objects, for APScheduler's event; they never leave the process.
+    value: Any = field(default=None, repr=False)
+    error: BaseException | None = field(default=None, repr=False)
+
+
+class CurrentExecution:
+    """What a running function can learn and tell about its own execution."""
+
+    def __init__(self, run: Run | None = None) -> None:
+        self.id = run.execution_id if run else None
+        self.job_id = run.job_id if run else None
+        self.run_time = run.run_time if run else None
+        self.attempt = run.attempt if run else 1
+        self.log = logging.getLogger(run.function if run else __name__)
+        self._written = 0.0
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Say how far the run is. Written at most once a second, and when ``done`` reaches ``total``."""
+        now = time.monotonic()
+        if self.id is None or (now - self._written < 1 and done != total):
+            return
+        self._written = now
+        ExecutionDetail.objects.filter(execution_id=self.id).update(
+            progress_done=done, progress_total=total, progress_message=str(message)[:255]
+        )
+
+
+_current: contextvars.ContextVar[CurrentExecution | None] = contextvars.ContextVar("app_scheduler_run", default=None)
+
+
+def current_execution() -> CurrentExecution:
+    """Return the execution that runs in this thread; outside one, a stand-in that does nothing."""
+    return _current.get() or CurrentExecution()
+
+
+def execute(run: Run) -> Outcome:
+    """Run it, in a context of its own so that nothing it activates outlives it. Never raises."""
+    outcome = contextvars.copy_context().run(_execute, run)
+    _leave_no_transaction()
+    return outcome
+
+
+def _execute(run: Run) -> Outcome:
+    log = capture.start(console_settings.log_limit)
+    _current.set(CurrentExecution(run))
+    started_at = datetime.now(UTC)
+    clock = time.monotonic()
+    value: Any = None
+    error: BaseException | None = None
+    try:
+        close_old_connections()
+        value = _call(run)
+    except BaseException as raised:  # SystemExit in a job must end that run, not the worker.
+        error = raised
+    finished_at = datetime.now(UTC)
+    outcome = Outcome(
+        run,
+        Status.EXECUTED,
+        started_at,
+        max(finished_at, started_at),
+        worker=threading.current_thread().name,
+        value=value,
+        error=error,
+    )
+    if error is not None:
+        _describe_error(outcome, error)
+    else:
+        outcome.result = _readable(value)
+        took = time.monotonic() - clock
+        if run.timeout is not None and took > run.timeout:
+            outcome.status = Status.TIMED_OUT
+            outcome.reason = f"It took {took:.1f} s, longer than its timeout of {run.timeout} s."
+    outcome.log = _printable(log.text())
+    return outcome
+
+
+def _call(run: Run) -> Any:
+    registered = registry.get(run.function)
+    try:
+        args, kwargs = registered.signature.bind(run.args, run.kwargs)
+    except InvalidInput as error:
+        raise TypeError(f"The job's arguments no longer fit its function. {error}") from error
+    if registered.is_async:
+        return asyncio.run(registered.func(*args, **kwargs))
+    return registered.func(*args, **kwargs)
+
+
+def _describe_error(outcome: Outcome, error: BaseException) -> None:
+    # Our own two frames at the top say nothing about the fault.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
+    outcome.status = Status.ERROR
+    outcome.exception = _cut(f"{type(error).__name__}: {_message(error)}", EXCEPTION_LENGTH)
+    outcome.traceback = _cut_middle(_printable(text), TRACEBACK_LENGTH)
+    outcome.fingerprint = fingerprint(error, trace)
+
+
+def fingerprint(error: BaseException, trace: TracebackType | None) -> str:
+    """Return what makes two failures the same fault: the exception's type and the innermost frame of our own code."""
+    frames = traceback.extract_tb(trace)
+    own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)] or frames
+    place = f"{own[-1].filename}:{own[-1].name}" if own else ""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    return hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:32]
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return _printable(str(error))
+    except Exception:
+        return "(its message cannot be shown)"
+
+
+def _readable(value: Any) -> str:
+    if value is None:
+        return ""
+    try:
+        text = json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False)
+    except Exception:
+        try:
+            text = repr(value)
+        except Exception:
+            text = f"<{type(value).__name__}>"
+    return _cut(_printable(text), console_settings.result_limit)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` as every database takes it: PostgreSQL stores neither NUL nor lone surrogates."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _cut_middle(text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
+
+
+def _leave_no_transaction() -> None:
+    """Close connections that the function left inside a transaction, and those past their age."""
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None and (connection.in_atomic_block or not connection.get_autocommit()):
+            connection.in_atomic_block = False
+            connection.close()
+    close_old_connections()

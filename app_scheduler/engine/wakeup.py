@@ -1,0 +1,101 @@
+"""The doorbell: how a process tells the leader that there is something to do, without waiting for its sleep to end.
+
+It is a courtesy only. A ring that is lost costs at most the loop's longest sleep, one second.
+PostgreSQL carries it with NOTIFY. SQLite's processes share a host, so there a datagram on the loopback interface
+does; the leader's port stands in the lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.db import connection
+
+from app_scheduler.models import SchedulerLease
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "app_scheduler"
+LOOPBACK = "127.0.0.1"
+
+
+class Doorbell:
+    """Calls ``on_ring`` from a thread of its own when any process rings."""
+
+    def __init__(self, on_ring: Callable[[], None]) -> None:
+        self._on_ring = on_ring
+        self._closed = threading.Event()
+        self._listening = False
+        self._socket: socket.socket | None = None
+
+    def listen(self) -> None:
+        """Begin to listen, once."""
+        if self._listening:
+            return
+        self._listening = True
+        self._closed.clear()
+        if connection.vendor == "postgresql":
+            work = partial(self._listen_to_notify, connection.get_connection_params())
+        else:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.bind((LOOPBACK, 0))
+            work = partial(self._listen_to_datagrams, self._socket)
+        threading.Thread(target=work, name="doorbell", daemon=True).start()
+
+    @property
+    def port(self) -> int | None:
+        """The port of this process's bell, where it has one."""
+        bell = self._socket
+        return bell.getsockname()[1] if bell is not None else None
+
+    def ring(self) -> None:
+        """Wake the leader. Called after a commit, outside any transaction; never raises."""
+        try:
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"NOTIFY {CHANNEL}")
+                return
+            port = SchedulerLease.objects.values_list("bell", flat=True).first()
+            if port and port != self.port:
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+                    bell.sendto(b"!", (LOOPBACK, port))
+        except Exception:
+            logger.debug("The doorbell did not ring", exc_info=True)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._listening = False
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _listen_to_datagrams(self, bell: socket.socket) -> None:
+        bell.settimeout(5)
+        while not self._closed.is_set():
+            try:
+                bell.recv(16)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            self._on_ring()
+
+    def _listen_to_notify(self, parameters: dict[str, Any]) -> None:
+        import psycopg
+
+        options = {name: value for name, value in parameters.items() if name not in {"context", "cursor_factory"}}
+        while not self._closed.is_set():
+            try:
+                with psycopg.connect(**options, autocommit=True) as listener:
+                    listener.execute(f"LISTEN {CHANNEL}")
+                    while not self._closed.is_set():
+                        for _ in listener.notifies(timeout=5, stop_after=1):
+                            self._on_ring()
+            except Exception:
+                logger.debug("The doorbell is away; the loop still looks each second", exc_info=True)
+                self._closed.wait(1)
