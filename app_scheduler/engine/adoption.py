@@ -91,7 +91,8 @@ def _spec_of(row: DjangoJob, now: datetime) -> JobSpec:
         return _from_state(row, state, now)
     except Exception as error:
         logger.warning("Job %s cannot be adopted as it is: %s", row.pk, error)
-        return _unreadable(row, f"Plain django-apscheduler made this job, and it cannot be read: {error}.", now)
+        why = str(error).rstrip(".")
+        return _unreadable(row, f"Plain django-apscheduler made this job, and it cannot be read: {why}.", now)
 
 
 def _from_state(row: DjangoJob, state: Any, now: datetime) -> JobSpec:

@@ -179,17 +179,6 @@ class LineField(ArgumentField, forms.CharField):
     """Text on one line that has a type of its own, such as a UUID."""
 
 
-class PathField(ArgumentField, forms.CharField):
-    def to_python(self, value: Any) -> Any:
-        # Blanks may belong to a path, so nothing is stripped.
-        if value in (None, ""):
-            return None
-        try:
-            return self.value_type.parse(plain(value))
-        except Refused as refusal:
-            raise ValidationError(str(refusal), code="invalid") from None
-
-
 class GrowingTextInput(forms.TextInput):
     """A line, or an area where the text has line breaks, which browsers would drop from a line."""
 
@@ -199,6 +188,24 @@ class GrowingTextInput(forms.TextInput):
         if isinstance(value, str) and "\n" in value:
             return forms.Textarea({"rows": 4, **self.attrs}).render(name, value, dict(attrs or {}), renderer)
         return super().render(name, value, dict(attrs or {}), renderer)
+
+
+def line_feeds(value: Any) -> Any:
+    """Return submitted text with line feeds for the line breaks that browsers send."""
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
+class PathField(ArgumentField, forms.CharField):
+    widget = GrowingTextInput
+
+    def to_python(self, value: Any) -> Any:
+        # Blanks may belong to a path, so nothing is stripped.
+        if value in (None, ""):
+            return None
+        try:
+            return self.value_type.parse(plain(line_feeds(value)))
+        except Refused as refusal:
+            raise ValidationError(str(refusal), code="invalid") from None
 
 
 _QUOTES = re.compile(r'("")*')
@@ -217,7 +224,7 @@ class TextField(ArgumentField, forms.CharField):
     def to_python(self, value: Any) -> Any:
         if value in (None, ""):
             return None
-        text = str(value).replace("\r\n", "\n").replace("\r", "\n")
+        text = line_feeds(str(value))
         if _QUOTES.fullmatch(text):
             text = text[2:]
         try:

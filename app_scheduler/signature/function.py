@@ -5,18 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.signature.docstrings import docs_of
 from app_scheduler.signature.hints import resolved_hints, type_of
 from app_scheduler.signature.plain import (
     MAX_BYTES,
-    MAX_DEPTH,
     Json,
     NotJson,
     Refused,
@@ -109,8 +108,7 @@ class Parameter:
         return looks_secret(self.name) and not isinstance(inner, _NEVER_SECRET)
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(NamedTuple):
     """One given argument: its path in the document, its value, and the parameter (or ``*args``' item) that takes it."""
 
     path: str
@@ -136,6 +134,17 @@ class FunctionSignature:
     item_type: ValueType = JSON
     option_type: ValueType = JSON
     parameter_help: Mapping[str, str] | None = None
+    # Worked out once, as each run binds its arguments.
+    _by_position: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
+    _by_name: Mapping[str, Parameter] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_position = tuple(parameter for parameter in self.parameters if parameter.kind is not Kind.KEYWORD_ONLY)
+        by_name = {
+            parameter.name: parameter for parameter in self.parameters if parameter.kind is not Kind.POSITIONAL_ONLY
+        }
+        object.__setattr__(self, "_by_position", by_position)
+        object.__setattr__(self, "_by_name", by_name)
 
     # -- checking and converting ---------------------------------------------------------------------------------------
 
@@ -255,16 +264,6 @@ class FunctionSignature:
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"Did you mean “{near[0]}”? " if near else ""
         return f"The function has no argument {quote(name)}. {hint}It takes: {listed(known, 30)}."
-
-    @property
-    def _by_position(self) -> list[Parameter]:
-        return [parameter for parameter in self.parameters if parameter.kind is not Kind.KEYWORD_ONLY]
-
-    @property
-    def _by_name(self) -> dict[str, Parameter]:
-        return {
-            parameter.name: parameter for parameter in self.parameters if parameter.kind is not Kind.POSITIONAL_ONLY
-        }
 
     # -- arguments by parameter name -----------------------------------------------------------------------------------
 
@@ -519,8 +518,6 @@ def _dumped(slot: _Slot, refusal: NotJson) -> Json:
         return plain(slot.type.clean(plain(slot.type.dump(slot.value))))
     except NotJson:
         raise refusal from None
-    except RecursionError:
-        raise Refused(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.") from None
 
 
 def _bound(slot: _Slot) -> Any:
@@ -573,5 +570,5 @@ def _parameter(parameter: inspect.Parameter, value_type: ValueType, text: str) -
 def _json_default(value_type: ValueType, default: Any) -> Json:
     try:
         return value_type.clean(plain(value_type.dump(default)))
-    except (Refused, RecursionError):
+    except Refused:
         return NO_DEFAULT

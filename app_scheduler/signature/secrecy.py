@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from app_scheduler.signature.plain import MAX_DEPTH, Json
@@ -26,6 +27,7 @@ _HARMLESS_ENDS = frozenset(
 _HARMLESS_STARTS = frozenset({"max", "min", "num", "number", "count"})
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: str) -> bool:
     """Say whether an argument's or key's name says that its value is secret ("db_password", "apiKey", "token")."""
     words = [word.lower() for word in _WORD.findall(name)]

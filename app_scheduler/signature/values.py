@@ -88,8 +88,7 @@ class JsonType(ValueType):
     example = {"key": "value"}
 
     def parse(self, value: Json) -> Any:
-        # A copy, as the function may change what it is given.
-        return plain(value)
+        return value
 
     def dump(self, value: Any) -> Json:
         return plain(value)

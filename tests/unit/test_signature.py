@@ -421,6 +421,8 @@ class TestTypes:
             (bool, "0", False, False),
             (date, "2026-01-31", "2026-01-31", date(2026, 1, 31)),
             (time, "14:30", "14:30:00", time(14, 30)),
+            (Decimal, "0e-9999", "0", Decimal(0)),
+            (time, "14:30:00.25", "14:30:00.250000", time(14, 30, 0, 250_000)),
             (timedelta, "1h 30m", "PT1H30M", timedelta(minutes=90)),
             (timedelta, 90, "PT1M30S", timedelta(seconds=90)),
             (timedelta, 0.1, "PT0.1S", timedelta(milliseconds=100)),
@@ -450,6 +452,7 @@ class TestTypes:
             (date | str, "2026-01-31", "2026-01-31", date(2026, 1, 31)),
             (int | date, "5", 5, 5),
             (float | int, 5, 5, 5),
+            (set[Decimal | int], [5], [5], {5}),
             (int | None, None, None, None),
         ],
     )
@@ -484,6 +487,13 @@ class TestTypes:
             (dict[str, int], [], '“[]” is not an object. Give one such as {"abc": 5}.'),
             (dict[str, int], {"a": "x"}, "Key “a”: “x” is not a whole number. Give one such as 5."),
             (dict[int, int], {"5": 1, "05": 2}, "Key “05”: It is given twice. Remove one."),
+            (dict[Decimal, int], {"1.0": 1, "1.00": 2}, "Key “1.00”: It is given twice. Remove one."),
+            (Path, "", "“” is not a file path. Give one such as /var/log/app.log."),
+            (
+                timedelta,
+                10**4000,
+                f"“1{'0' * 56}…” is too long. Give less than 999,999,999 days.",
+            ),
             (int | date, "x", "“x” is not a whole number or a date."),
         ],
     )

@@ -206,6 +206,7 @@ class TestShowing:
 
     def test_text_with_line_breaks_gets_an_area(self) -> None:
         assert rendered(report, "name", {"name": "a\nb"})[0] == "textarea"
+        assert rendered(report, "path", {"path": "a\nb"})[0] == "textarea"
         assert rendered(report, "name", {"name": "ab"})[0] == "input"
 
     def test_a_stored_secret_never_reaches_the_page(self) -> None:
