@@ -143,7 +143,8 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
         document["function"] = function.name
         try:
             given = source["args"], source["kwargs"]
-            if base is not None:
+            # Of the wrong shape it is refused as it is: there can be no mask in it.
+            if base is not None and isinstance(given[0], list | tuple) and isinstance(given[1], Mapping):
                 given = function.signature.unmasked(*given, base["args"], base["kwargs"])
             document["args"], document["kwargs"] = function.signature.clean(*given)
         except InvalidInput as error:
@@ -258,7 +259,7 @@ def _trigger(value: object, base: Document | None, now: datetime) -> Document:
 def _identifier(value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidInput("An id is text, for example “nightly-cleanup”.")
-    value = value.strip()
+    value = _storable(value.strip())
     if not value or len(value) > 255:
         raise InvalidInput("An id has 1 to 255 characters, for example “nightly-cleanup”.")
     if _CONTROL.search(value) or "/" in value or "\\" in value or value in {".", ".."}:
@@ -278,11 +279,18 @@ def _text(limit: int) -> Callable[[Any], str]:
         value = value.replace("\r\n", "\n").strip()
         if len(value) > limit:
             raise InvalidInput(f"This has {len(value):,} characters. Shorten it to at most {limit:,}.")
-        if "\x00" in value:
-            raise InvalidInput("This contains a NUL character. Remove it.")
-        return value
+        return _storable(value)
 
     return convert
+
+
+def _storable(value: str) -> str:
+    """Return text that every database takes."""
+    if "\x00" in value:
+        raise InvalidInput("This contains a NUL character. Remove it.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput("This contains half a character (a lone surrogate). Type it again.")
+    return value
 
 
 def _tags(value: Any) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, Model
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
@@ -38,6 +38,7 @@ from app_scheduler.models import (
     JobSpec,
     JobState,
     SchedulerInstance,
+    SchedulerLease,
     Status,
 )
 from app_scheduler.registry import registry
@@ -335,12 +336,18 @@ def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> No
 
 def acknowledge_executions(ids: Sequence[int], actor: Actor, *, note: str = "") -> int:
     """Note that somebody has seen these failures; return how many were open."""
-    open_failures = ExecutionDetail.objects.filter(
-        execution_id__in=ids, execution__status__in=FAILURES, acknowledged_at__isnull=True
-    )
-    return open_failures.update(
-        acknowledged_by=actor.user, acknowledged_at=utc_now(), acknowledged_note=note[:MAX_REASON]
-    )
+    with transaction.atomic():
+        open_failures = ExecutionDetail.objects.filter(
+            execution_id__in=ids, execution__status__in=FAILURES, acknowledged_at__isnull=True
+        )
+        names = dict(open_failures.values_list("execution_id", "execution__job_id"))
+        ExecutionDetail.objects.filter(execution_id__in=names).update(
+            acknowledged_by=actor.user, acknowledged_at=utc_now(), acknowledged_note=note[:MAX_REASON]
+        )
+        message = _with_reason("Acknowledged", note)
+        entries = [(pk, f"{job_id}, execution {pk}", CHANGE, message) for pk, job_id in names.items()]
+        _log_about(DjangoJobExecution, entries, actor)
+    return len(names)
 
 
 def acknowledge_execution(execution_id: int, actor: Actor, *, note: str = "") -> None:
@@ -439,7 +446,7 @@ def _plan_row(plan: PlannedRow, row: Any, known: Mapping[str, JobSpec]) -> None:
     if _says_the_same(row, before):
         plan.before, plan.document, plan.action = before, before, RowAction.SAME
         return
-    plan.change = plan_change(spec, row)
+    plan.change = plan_change(spec, {**row, "id": spec.job_id})
     plan.before, plan.document = plan.change.before, plan.change.document
     has_change = plan.change.fields or plan.change.pause is not None
     plan.action = RowAction.CHANGED if has_change else RowAction.SAME
@@ -535,14 +542,24 @@ def status() -> SchedulerStatus:
 
 def pause_all(actor: Actor, *, reason: str = "") -> bool:
     """Pause all scheduling; return whether it was not paused yet. Runs asked for by hand still start."""
-    changed: bool = scheduler.pause_all(by=actor.user, reason=reason[:MAX_REASON])
+    with transaction.atomic():
+        changed = scheduler.pause_all(by=actor.user, reason=reason[:MAX_REASON])
+        if changed:
+            _log_scheduling(_with_reason("Paused", reason), actor)
     return changed
 
 
-def resume_all(actor: Actor) -> bool:
+def resume_all(actor: Actor, *, reason: str = "") -> bool:
     """Resume all scheduling; return whether it was paused."""
-    changed: bool = scheduler.resume_all()
+    with transaction.atomic():
+        changed = scheduler.resume_all()
+        if changed:
+            _log_scheduling(_with_reason("Resumed", reason), actor)
     return changed
+
+
+def _log_scheduling(message: str, actor: Actor) -> None:
+    _log_about(SchedulerLease, [(SchedulerLease.SINGLETON, "All scheduling", CHANGE, message)], actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -637,22 +654,30 @@ def _diff(before: Document | None, after: Document, reason: str) -> str:
 
 
 def _log(entries: Sequence[tuple[JobSpec, int, str]], actor: Actor) -> None:
-    """Write the audit trail in one statement. A program without a user leaves its trace in the log only."""
+    """Write what happened to jobs into the audit trail."""
+    _log_about(DjangoJob, [(spec.job_id, str(spec), flag, message) for spec, flag, message in entries], actor)
+
+
+def _log_about(model: type[Model], entries: Sequence[tuple[Any, str, int, str]], actor: Actor) -> None:
+    """Write audit entries in one statement. A program without a user leaves its trace in the log only.
+
+    Each of ``entries`` is (object id, its name, Django's flag, message).
+    """
     if not entries or actor.user_id is None:
         return
-    content_type = ContentType.objects.get_for_model(DjangoJob)
+    content_type = ContentType.objects.get_for_model(model)
     LogEntry.objects.bulk_create(
         [
             LogEntry(
                 user_id=actor.user_id,
                 content_type=content_type,
-                object_id=spec.job_id,
-                object_repr=str(spec)[:200],
+                object_id=str(object_id),
+                object_repr=name[:200],
                 action_flag=flag,
                 change_message=message,
                 action_time=timezone.now(),
             )
-            for spec, flag, message in entries
+            for object_id, name, flag, message in entries
         ],
         batch_size=1000,
     )

@@ -19,6 +19,7 @@ from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLook
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, triggers
@@ -115,6 +116,7 @@ def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | No
                 paused_at=now,
                 paused_until=until,
                 updated_at=now,
+                revision=F("revision") + 1,
             )
             DjangoJob.objects.filter(id__in=chosen).update(next_run_time=None)
         paused += chosen
@@ -138,6 +140,7 @@ def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
                 ["state", "state_reason", "paused_by", "paused_at", "paused_until", "updated_at"],
                 [(job_id, state, reason, None, None, None, now) for job_id, _, state, reason in rows],
             )
+            JobSpec.objects.filter(job_id__in=[row[0] for row in rows]).update(revision=F("revision") + 1)
         resumed += [row[0] for row in rows]
     return resumed
 

@@ -86,6 +86,7 @@ def test_an_id_that_is_taken_is_refused(actor: Actor) -> None:
         ({"coalesce": "maybe"}, "coalesce", "true or false"),
         ({"max_instance": 2}, "max_instance", "max_instances"),
         ({"name": "nul\x00"}, "name", "NUL"),
+        ({"id": "half\ud800"}, "id", "surrogate"),
     ],
 )
 def test_bad_input_is_refused_where_it_is_and_says_the_fix(
@@ -322,6 +323,42 @@ def test_all_scheduling_can_be_paused_and_resumed(actor: Actor) -> None:
     assert (status.paused, status.paused_by, status.pause_reason) == (True, "ada", "deploy")
     assert services.resume_all(actor)
     assert not services.status().paused
+
+
+def test_pausing_everything_and_acknowledging_leave_their_traces(actor: Actor) -> None:
+    services.pause_all(actor, reason="deploy")
+    services.resume_all(actor)
+    services.create_job(document(), actor)
+    (pk,) = services.run_now(["sum"], actor)
+    settle([(pk, "sum", Status.ERROR, "")], utc_now())
+    services.acknowledge_executions([pk], actor, note="seen")
+    entries = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
+    assert [entry for entry in entries if not entry[1].startswith("[")] == [
+        ("All scheduling", "Paused: deploy"),
+        ("All scheduling", "Resumed"),
+        ("Add", f"Run now, execution {pk}"),
+        (f"sum, execution {pk}", "Acknowledged: seen"),
+    ]
+
+
+def test_a_pause_makes_an_open_form_stale(actor: Actor) -> None:
+    seen = services.create_job(document(), actor).revision
+    services.pause_job("sum", actor)
+    with pytest.raises(InvalidInput) as caught:
+        services.change_job("sum", {"paused": False}, actor, expected_revision=seen)
+    assert list(caught.value.errors) == ["revision"]
+    seen = services.get_job("sum").revision
+    services.resume_job("sum", actor)
+    assert services.get_job("sum").revision > seen
+
+
+def test_arguments_of_the_wrong_shape_are_refused_and_nothing_is_lost(actor: Actor) -> None:
+    services.create_job(document(), actor)
+    for args in ("abc", {"a": 1}, 7):
+        with pytest.raises(InvalidInput) as caught:
+            services.change_job("sum", {"args": args}, actor)
+        assert "args" in next(iter(caught.value.errors))
+    assert services.get_job("sum").args == [1]
 
 
 def test_a_preview_gives_words_ticks_and_warnings() -> None:
