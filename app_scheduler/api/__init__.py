@@ -1,0 +1,1 @@
+"""The console's HTTP API: a door, like the admin. It parses, checks permission, calls one service, and reports."""

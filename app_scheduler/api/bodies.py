@@ -1,0 +1,79 @@
+"""The small bodies of the verbs. A job's document is not among them: ``documents`` alone checks those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from rest_framework import serializers
+
+from app_scheduler.api.fields import MomentField, count_field
+from app_scheduler.services import MAX_PREVIEW, MAX_REASON
+
+
+def _reason() -> serializers.CharField:
+    return serializers.CharField(
+        max_length=MAX_REASON, allow_blank=True, default="", help_text="Why, for the audit trail and the page."
+    )
+
+
+class Body(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
+    """A body whose fields all may be left out. A field that nobody knows is refused: it is a slip of the pen."""
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the checked fields. Raises ``ValidationError`` with a message per field."""
+        body = cls(data=data)
+        body.is_valid(raise_exception=True)
+        checked: dict[str, Any] = body.validated_data
+        return checked
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = {}
+        for name in data:
+            if name not in self.fields:
+                near = get_close_matches(name, self.fields, n=1)
+                hint = f"Did you mean “{near[0]}”?" if near else f"The fields are {', '.join(self.fields)}."
+                unknown[name[:60]] = [f"There is no such field. {hint}"]
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
+class ReasonBody(Body):
+    reason = _reason()
+
+
+class PauseBody(ReasonBody):
+    until = MomentField(
+        required=False, allow_null=True, default=None, help_text="When it resumes by itself. Never, where left out."
+    )
+
+
+class ArgumentsBody(ReasonBody):
+    args = serializers.ListField(
+        child=serializers.JSONField(allow_null=True),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Arguments by position for this run, in place of its own.",
+    )
+    kwargs = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Arguments by name for this run, in place of its own. A mask keeps the secret that is stored.",
+    )
+
+
+class PreviewBody(Body):
+    # The trigger itself is checked where triggers are.
+    trigger = serializers.JSONField(required=False, allow_null=True, default=None)
+    count = count_field(MAX_PREVIEW, 10, help_text="How many moments to tell.")
+    after = MomentField(required=False, allow_null=True, default=None, help_text="Now, where left out.")
+
+
+class NoteBody(Body):
+    note = serializers.CharField(max_length=MAX_REASON, allow_blank=True, default="", help_text="What was found out.")

@@ -1,0 +1,90 @@
+"""Fields of simple bodies and of addresses, whose messages say what to give instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from difflib import get_close_matches
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+_MOMENT_HELP = (
+    "Give a date and time in ISO 8601, for example 2026-12-01T12:00:00+11:00. Without an offset it is meant in the "
+    "site's time zone."
+)
+# In an address, the plus sign of an offset that was not written as %2B arrives as a space.
+_LOST_PLUS = re.compile(r"(.*\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) (\d{2}:?\d{2})", re.DOTALL)
+
+
+def count_field(most: int, default: int, **options: Any) -> serializers.IntegerField:
+    """Return a field for a whole number from 1 to ``most``."""
+    wanted = f"Give a whole number from 1 to {most:,}."
+    messages: dict[str, Any] = dict.fromkeys(("invalid", "null", "min_value", "max_value", "max_string_length"), wanted)
+    return serializers.IntegerField(min_value=1, max_value=most, default=default, error_messages=messages, **options)
+
+
+class MomentField(serializers.Field):  # type: ignore[type-arg]  # generic in its stubs only
+    """A date and time in ISO 8601, as an aware datetime in UTC; a date alone is its midnight, or its last moment."""
+
+    default_error_messages = {"invalid": "“{value}” is not a date and time. {help}"}
+
+    def __init__(self, *, whole_day: bool = False, **options: Any) -> None:
+        self.whole_day = whole_day
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> datetime:
+        text = data.strip() if isinstance(data, str) else ""
+        if lost := _LOST_PLUS.fullmatch(text):
+            text = f"{lost[1]}+{lost[2]}"
+        try:
+            # Beyond these years no database stores it, or no time zone has it.
+            moment = self._moment(text)
+            if not 1900 <= moment.year <= 9998:
+                raise ValueError
+            return moment
+        except (ValueError, OverflowError):
+            self.fail("invalid", value=str(data)[:60], help=_MOMENT_HELP)
+
+    def _moment(self, text: str) -> datetime:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            moment = datetime.fromisoformat(text)
+        else:
+            moment = datetime.combine(day, time.max if self.whole_day else time())
+        if moment.tzinfo is None:
+            moment = timezone.make_aware(moment)
+        return moment.astimezone(UTC)
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
+
+
+class ChoicesField(serializers.MultipleChoiceField):
+    """One of several values, or several of them: the parameter given more than once."""
+
+    def __init__(self, choices: Iterable[str], **options: Any) -> None:
+        self.names = list(choices)
+        super().__init__(choices=self.names, required=False, **options)
+        listed = ", ".join(f"“{name}”" for name in self.names)
+        self.error_messages["invalid_choice"] = f"“{{input}}” is not one of them. Use {listed}."
+
+
+class NamesField(serializers.CharField):
+    """Names, separated by commas, of which each has to be known."""
+
+    def __init__(self, known: Sequence[str], **options: Any) -> None:
+        self.known = known
+        super().__init__(required=False, **options)
+
+    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
+        names = [name.strip() for name in super().to_internal_value(data).split(",") if name.strip()]
+        for name in names:
+            if name not in self.known:
+                near = get_close_matches(name, self.known, n=1)
+                hint = f"Did you mean “{near[0]}”?" if near else f"Use {', '.join(self.known)}."
+                raise serializers.ValidationError(f"There is no “{name[:60]}”. {hint}")
+        return names

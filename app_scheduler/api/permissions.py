@@ -1,0 +1,42 @@
+"""Who may do what: Django's own permissions, one for each act, named by the view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+ADD_JOB = "django_apscheduler.add_djangojob"
+CHANGE_JOB = "django_apscheduler.change_djangojob"
+DELETE_JOB = "django_apscheduler.delete_djangojob"
+VIEW_JOB = "django_apscheduler.view_djangojob"
+CHANGE_EXECUTION = "django_apscheduler.change_djangojobexecution"
+VIEW_EXECUTION = "django_apscheduler.view_djangojobexecution"
+RUN_JOB = "app_scheduler.run_job"
+PAUSE_JOB = "app_scheduler.pause_job"
+
+
+class HasPermission(BasePermission):
+    """Ask for what the view's ``permissions`` name for the method. What they do not name, a view does not serve."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        method = "GET" if request.method == "HEAD" else request.method
+        needed = view.permissions.get(method)
+        if needed is None or request.user.has_perm(needed):
+            return True
+        self.message = _needs(needed)
+        return False
+
+
+def require(request: Request, permission: str) -> None:
+    """Raise ``PermissionDenied`` unless the user has one more permission, which the body calls for."""
+    if not request.user.has_perm(permission):
+        raise PermissionDenied(_needs(permission))
+
+
+def _needs(permission: str) -> str:
+    return f"You need the permission {permission} to do this. Ask an administrator for it."

@@ -1,0 +1,143 @@
+"""What the address of a list may ask for. Parameters that nobody knows, and empty ones, are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django_apscheduler.models import DjangoJobExecution
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from app_scheduler.api.fields import ChoicesField, MomentField, NamesField, count_field
+from app_scheduler.api.representations import EXECUTION_FIELDS
+from app_scheduler.models import ExecutionOrigin, JobOrigin, JobSpec, JobState, Status
+from app_scheduler.querysets import JobSpecQuerySet
+from app_scheduler.services import MAX_PREVIEW
+from app_scheduler.triggers import KINDS
+
+MAX_SEARCH = 200
+ORDERINGS = {
+    "id": "job_id",
+    "name": "name",
+    "next_run_time": "job__next_run_time",
+    "last_finished_at": "last_finished_at",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+}
+
+
+class Query(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
+    """The parameters of an address, checked."""
+
+    @classmethod
+    def read(cls, request: Request) -> dict[str, Any]:
+        """Return the checked parameters. Raises ``ValidationError`` with a message per parameter."""
+        given = request.query_params.copy()
+        for name, values in list(given.lists()):
+            given.setlist(name, [value for value in values if value.strip()])
+            if not given.getlist(name):
+                del given[name]
+        query = cls(data=given)
+        query.is_valid(raise_exception=True)
+        checked: dict[str, Any] = query.validated_data
+        return checked
+
+
+class ReasonQuery(Query):
+    reason = serializers.CharField(max_length=1000, required=False, default="", help_text="Why, for the audit trail.")
+
+
+class JobQuery(Query):
+    state = ChoicesField(JobState.values, help_text="Jobs in this state; give it again for more of them.")
+    function = serializers.CharField(max_length=255, required=False, help_text="The dotted name of the function.")
+    tag = serializers.ListField(
+        child=serializers.CharField(max_length=50), required=False, help_text="Jobs with this tag, or with all of them."
+    )
+    trigger_type = ChoicesField(KINDS, help_text="The type of the trigger.")
+    last_status = ChoicesField(Status.values, help_text="The verdict of the last execution.")
+    origin = ChoicesField(JobOrigin.values, help_text="The door that the job came through.")
+    search = serializers.CharField(
+        max_length=MAX_SEARCH, required=False, help_text="Text in the id, the name, the description or the function."
+    )
+    ordering = serializers.ChoiceField(
+        choices=[sign + name for name in ORDERINGS for sign in ("", "-")],
+        default="id",
+        help_text="The order; a minus sign turns it round. Jobs without the value come last.",
+        error_messages={"invalid_choice": f"“{{input}}” is not an order. Use {', '.join(ORDERINGS)}, or -id and so."},
+    )
+
+    @classmethod
+    def jobs(cls, request: Request) -> JobSpecQuerySet:
+        """Return the jobs that the address asks for, in its order."""
+        query = cls.read(request)
+        jobs = JobSpec.objects.select_related("job", "paused_by").defer("job__job_state", "code_document")
+        for name in ("state", "trigger_type", "last_status", "origin"):
+            if query.get(name):
+                jobs = jobs.filter(**{f"{name}__in": query[name]})
+        if "function" in query:
+            jobs = jobs.filter(function=query["function"])
+        for tag in query.get("tag", ()):
+            jobs = jobs.with_tag(tag.strip().lower())
+        if "search" in query:
+            matches = Q()
+            for column in ("job__id", "name", "description", "function"):
+                matches |= Q(**{f"{column}__icontains": query["search"]})
+            jobs = jobs.filter(matches)
+        order = F(ORDERINGS[query["ordering"].removeprefix("-")])
+        falling = query["ordering"].startswith("-")
+        return jobs.order_by(order.desc(nulls_last=True) if falling else order.asc(nulls_last=True), "job_id")
+
+
+class UpcomingQuery(Query):
+    count = count_field(MAX_PREVIEW, 10, help_text="How many ticks to tell.")
+
+
+class FunctionQuery(Query):
+    search = serializers.CharField(
+        max_length=MAX_SEARCH, required=False, help_text="Text in the name or in the summary."
+    )
+
+
+class FieldsQuery(Query):
+    """Which fields of an execution to show."""
+
+    # Declared fields are taken out of the class, so that the attribute of the same name stays what it is.
+    fields = NamesField(  # type: ignore[assignment]
+        EXECUTION_FIELDS, help_text="The fields to show, separated by commas; all of them where it is left out."
+    )
+
+
+class ExecutionQuery(FieldsQuery):
+    job = serializers.ListField(
+        child=serializers.CharField(max_length=255), required=False, help_text="A job's id; give it again for more."
+    )
+    status = ChoicesField(Status.values, help_text="The verdict; give it again for more of them.")
+    origin = ChoicesField(ExecutionOrigin.values, help_text="Why the execution exists.")
+    since = MomentField(required=False, help_text="With a run time at or after this moment. A date is its midnight.")
+    until = MomentField(
+        required=False,
+        whole_day=True,
+        help_text="With a run time at or before this moment. A date is the whole of its day.",
+    )
+
+    @classmethod
+    def executions(cls, query: Mapping[str, Any]) -> QuerySet[Any]:
+        """Return the executions that a checked query asks for, the newest first."""
+        executions = DjangoJobExecution.objects.all()
+        if query.get("job"):
+            executions = executions.filter(job_id__in=query["job"])
+        if query.get("status"):
+            executions = executions.filter(status__in=query["status"])
+        if query.get("origin"):
+            wanted = Q(detail__origin__in=query["origin"])
+            if ExecutionOrigin.SCHEDULE in query["origin"]:
+                # What plain django-apscheduler recorded has no detail; it knows no other origin.
+                wanted |= Q(detail__isnull=True)
+            executions = executions.filter(wanted)
+        if "since" in query:
+            executions = executions.filter(run_time__gte=query["since"])
+        if "until" in query:
+            executions = executions.filter(run_time__lte=query["until"])
+        return executions.order_by("-run_time", "-pk")

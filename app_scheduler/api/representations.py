@@ -1,0 +1,260 @@
+"""What readers get: jobs, executions, functions and the scheduler as plain JSON. Secrets are masked here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_apscheduler.models import DjangoJobExecution
+
+from app_scheduler import documents, triggers
+from app_scheduler.exceptions import InvalidInput
+from app_scheduler.models import ExecutionDetail, JobSpec, SchedulerInstance
+from app_scheduler.registry import RegisteredFunction
+from app_scheduler.services import Preview, SchedulerStatus
+
+Json = dict[str, Any]
+
+
+def moment(value: datetime | None, zone: tzinfo | None = None) -> str | None:
+    """Return a moment in ISO 8601 with its offset, in ``zone`` or in the current time zone."""
+    return None if value is None else timezone.localtime(value, zone).isoformat()
+
+
+def username(user: Any) -> str | None:
+    return None if user is None else str(user.get_username())
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------
+
+
+def job(spec: JobSpec) -> Json:
+    """Return a job: its document, and what its readers want to know beside it.
+
+    Every key is a field of a document or one of ``documents.READ_ONLY``, so that it may be sent back as it is.
+    """
+    return {
+        **documents.shown(documents.of(spec)),
+        "state": spec.state,
+        "state_reason": spec.state_reason,
+        "next_run_time": moment(spec.job.next_run_time, _zone(spec)),
+        "schedule": _in_words(triggers.describe, spec),
+        "expression": _in_words(triggers.format_expression, spec),
+        "origin": spec.origin,
+        "last_status": spec.last_status or None,
+        "last_execution": spec.last_execution_id,
+        "last_finished_at": moment(spec.last_finished_at),
+        "paused_by": username(spec.paused_by),
+        "paused_at": moment(spec.paused_at),
+        "paused_until": moment(spec.paused_until),
+        "revision": spec.revision,
+        "created_at": moment(spec.created_at),
+        "updated_at": moment(spec.updated_at),
+    }
+
+
+def _zone(spec: JobSpec) -> tzinfo | None:
+    try:
+        return triggers.schedule_for(spec.trigger, anchor=spec.anchor).timezone
+    except InvalidInput:
+        return None
+
+
+def _in_words(tell: Callable[[Any], str], spec: JobSpec) -> str:
+    # A broken job may have a trigger that no version of the console can read any more.
+    try:
+        return tell(spec.trigger)
+    except InvalidInput:
+        return ""
+
+
+# --- executions ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An execution with its detail; plain django-apscheduler writes none, and a blank one stands in for it."""
+
+    execution: DjangoJobExecution
+    detail: ExecutionDetail
+    function: str
+    is_plain: bool
+
+    @property
+    def finished_at(self) -> datetime | None:
+        if self.detail.finished_at is None and self.execution.finished is not None:
+            return datetime.fromtimestamp(float(self.execution.finished), UTC)
+        return self.detail.finished_at
+
+    @property
+    def duration(self) -> float | None:
+        started, finished = self.detail.started_at, self.detail.finished_at
+        if started is not None and finished is not None:
+            return (finished - started).total_seconds()
+        # What plain django-apscheduler measured counts from the scheduled time.
+        stored = self.execution.duration if self.is_plain else None
+        return None if stored is None else float(stored)
+
+    @property
+    def lateness(self) -> float | None:
+        started = self.detail.started_at
+        return None if started is None else (started - self.execution.run_time).total_seconds()
+
+    @property
+    def progress(self) -> Json | None:
+        detail = self.detail
+        if detail.progress_done is None and detail.progress_total is None and not detail.progress_message:
+            return None
+        return {
+            "done": detail.progress_done,
+            "total": detail.progress_total,
+            "message": detail.progress_message,
+        }
+
+    @property
+    def acknowledged(self) -> Json | None:
+        detail = self.detail
+        if detail.acknowledged_at is None:
+            return None
+        return {
+            "by": username(detail.acknowledged_by),
+            "at": moment(detail.acknowledged_at),
+            "note": detail.acknowledged_note,
+        }
+
+    @property
+    def args(self) -> list[Any] | None:
+        return None if self.detail.args is None else self._shown[0]
+
+    @property
+    def kwargs(self) -> Json | None:
+        return None if self.detail.kwargs is None else self._shown[1]
+
+    @property
+    def _shown(self) -> tuple[list[Any], Json]:
+        return documents.shown_arguments(self.function, self.detail.args, self.detail.kwargs)
+
+
+_EXECUTION: dict[str, Callable[[_Row], Any]] = {
+    "id": lambda row: row.execution.pk,
+    "job": lambda row: row.execution.job_id,
+    "status": lambda row: row.execution.status,
+    "run_time": lambda row: moment(row.execution.run_time),
+    "origin": lambda row: row.detail.origin,
+    "attempt": lambda row: row.detail.attempt,
+    "tick_count": lambda row: row.detail.tick_count,
+    "reason": lambda row: row.detail.reason,
+    "queued_at": lambda row: moment(row.detail.queued_at),
+    "available_at": lambda row: moment(row.detail.available_at),
+    "started_at": lambda row: moment(row.detail.started_at),
+    "finished_at": lambda row: moment(row.finished_at),
+    "duration": lambda row: row.duration,
+    "lateness": lambda row: row.lateness,
+    "instance": lambda row: row.detail.instance,
+    "requested_by": lambda row: username(row.detail.requested_by),
+    "args": lambda row: row.args,
+    "kwargs": lambda row: row.kwargs,
+    "retry_of": lambda row: row.detail.retry_of_id,
+    "progress": lambda row: row.progress,
+    "acknowledged": lambda row: row.acknowledged,
+    "exception": lambda row: row.execution.exception or None,
+    "traceback": lambda row: row.execution.traceback or None,
+    "log": lambda row: row.detail.log,
+    "result": lambda row: row.detail.result,
+}
+EXECUTION_FIELDS = tuple(_EXECUTION)
+#: Texts that may be long, and the column of each. A list that does not show them does not read them.
+_LONG = {"exception": "exception", "traceback": "traceback", "log": "detail__log", "result": "detail__result"}
+
+
+def readable_executions(rows: QuerySet[Any], fields: Sequence[str] = EXECUTION_FIELDS) -> QuerySet[Any]:
+    """Return ``rows`` so that showing these fields of them takes no further query for each."""
+    people = {"requested_by": "detail__requested_by", "acknowledged": "detail__acknowledged_by"}
+    rows = rows.select_related("detail", *(path for name, path in people.items() if name in fields))
+    return rows.defer(*(column for name, column in _LONG.items() if name not in fields))
+
+
+def executions(rows: Iterable[DjangoJobExecution], fields: Sequence[str] = EXECUTION_FIELDS) -> list[Json]:
+    """Return executions, with one query beside those that read them: for the functions of those not yet started."""
+    rows = list(rows)
+    functions: dict[str, str] = {}
+    if not {"args", "kwargs"}.isdisjoint(fields):
+        # Which arguments are secret, the function says.
+        jobs = {row.job_id for row in rows}
+        functions = dict(JobSpec.objects.filter(job_id__in=jobs).values_list("job_id", "function"))
+    shown = []
+    for execution in rows:
+        detail: ExecutionDetail | None = getattr(execution, "detail", None)
+        stand_in = ExecutionDetail() if detail is None else detail
+        function = stand_in.function or functions.get(execution.job_id, "")
+        row = _Row(execution, stand_in, function, detail is None)
+        shown.append({name: _EXECUTION[name](row) for name in fields})
+    return shown
+
+
+def execution(row: DjangoJobExecution, fields: Sequence[str] = EXECUTION_FIELDS) -> Json:
+    return executions([row], fields)[0]
+
+
+# --- the rest -----------------------------------------------------------------------------------------------------
+
+
+def function(registered: RegisteredFunction) -> Json:
+    return {
+        "name": registered.name,
+        "summary": registered.summary,
+        "description": registered.description,
+        "app": registered.app_label,
+        "is_async": registered.is_async,
+        **registered.signature.json_schema(),
+    }
+
+
+def preview(found: Preview) -> Json:
+    return {
+        "trigger": found.trigger,
+        "description": found.description,
+        "expression": found.expression,
+        "upcoming": [tick.isoformat() for tick in found.upcoming],
+        "warnings": found.warnings,
+    }
+
+
+def scheduler(found: SchedulerStatus) -> Json:
+    return {
+        "alive": found.alive,
+        "paused": found.paused,
+        "paused_at": moment(found.paused_at),
+        "paused_by": found.paused_by,
+        "pause_reason": found.pause_reason,
+        "leader": None if found.leader is None else _instance(found.leader),
+        "standbys": [_instance(instance) for instance in found.standbys],
+        "heartbeat_age": found.heartbeat_age,
+        "led_since": moment(found.led_since),
+        "down_since": moment(found.down_since),
+        "slots": found.slots,
+        "busy": found.busy,
+        "queued": found.queued,
+        "due": found.due,
+        "next_run_time": moment(found.next_run_time),
+        "jobs": found.jobs,
+    }
+
+
+def _instance(instance: SchedulerInstance) -> Json:
+    return {
+        "id": instance.id,
+        "host": instance.host,
+        "pid": instance.pid,
+        "role": instance.role,
+        "started_at": moment(instance.started_at),
+        "heartbeat": moment(instance.heartbeat),
+        "slots": instance.slots,
+        "busy": instance.busy,
+        "version": instance.version,
+        "last_error": instance.last_error,
+    }

@@ -1,0 +1,106 @@
+"""Examples of what is sent and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+NEW_JOB = {
+    "id": "nightly-cleanup",
+    "name": "Nightly clean-up",
+    "tags": ["maintenance"],
+    "function": "app_scheduler.jobs.delete_old_executions",
+    "kwargs": {"days": 30},
+    "trigger": {"type": "cron", "hour": "3", "minute": "0", "timezone": "Australia/Sydney"},
+}
+JOB = {
+    **NEW_JOB,
+    "description": "",
+    "args": [],
+    "executor": "default",
+    "coalesce": True,
+    "max_instances": 1,
+    "misfire_grace_time": 300,
+    "timeout": None,
+    "max_retries": 0,
+    "retry_backoff": 30,
+    "rerun_if_interrupted": False,
+    "paused": False,
+    "state": "scheduled",
+    "state_reason": "",
+    "next_run_time": "2026-12-01T03:00:00+11:00",
+    "schedule": "At 03:00",
+    "expression": "cron hour=3 minute=0 in Australia/Sydney",
+    "origin": "api",
+    "last_status": "Executed",
+    "last_execution": 4711,
+    "last_finished_at": "2026-11-30T03:00:01.250000+11:00",
+    "paused_by": None,
+    "paused_at": None,
+    "paused_until": None,
+    "revision": 1,
+    "created_at": "2026-11-01T09:30:00+11:00",
+    "updated_at": "2026-11-01T09:30:00+11:00",
+}
+EXECUTION = {
+    "id": 4711,
+    "job": "nightly-cleanup",
+    "status": "Executed",
+    "run_time": "2026-11-30T03:00:00+11:00",
+    "origin": "schedule",
+    "attempt": 1,
+    "tick_count": 1,
+    "reason": "",
+    "queued_at": "2026-11-30T03:00:00.010000+11:00",
+    "available_at": None,
+    "started_at": "2026-11-30T03:00:00.050000+11:00",
+    "finished_at": "2026-11-30T03:00:01.250000+11:00",
+    "duration": 1.2,
+    "lateness": 0.05,
+    "instance": "console-1:4242",
+    "requested_by": None,
+    "args": [],
+    "kwargs": {"days": 30},
+    "retry_of": None,
+    "progress": None,
+    "acknowledged": None,
+    "exception": None,
+    "traceback": None,
+    "log": "",
+    "result": "120",
+}
+QUEUED = {
+    "execution": 4712,
+    **EXECUTION,
+    "id": 4712,
+    "status": "Queued",
+    "origin": "manual",
+    "run_time": "2026-11-30T09:12:00+11:00",
+    "queued_at": "2026-11-30T09:12:00+11:00",
+    "available_at": "2026-11-30T09:12:00+11:00",
+    "started_at": None,
+    "finished_at": None,
+    "duration": None,
+    "lateness": None,
+    "instance": "",
+    "requested_by": "ana",
+    "args": None,
+    "kwargs": None,
+    "result": "",
+}
+PREVIEW = {
+    "trigger": {"type": "cron", "expression": "0 3 * * mon-fri", "timezone": "Australia/Sydney"},
+    "description": "At 03:00, Monday to Friday",
+    "expression": "0 3 * * mon-fri in Australia/Sydney",
+    "upcoming": ["2026-12-01T03:00:00+11:00", "2026-12-02T03:00:00+11:00"],
+    "warnings": [],
+}
+
+
+def asked(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)
+
+
+def answered(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])

@@ -1,0 +1,32 @@
+"""The console's HTTP API."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from app_scheduler.api.views import console, executions, jobs, pages
+
+app_name = "api"
+
+urlpatterns = [
+    path("", pages.Index.as_view(), name="index"),
+    path("jobs/", jobs.JobList.as_view(), name="jobs"),
+    path("jobs/<str:id>/", jobs.JobDetail.as_view(), name="job"),
+    path("jobs/<str:id>/run/", jobs.JobRun.as_view(), name="job-run"),
+    path("jobs/<str:id>/pause/", jobs.JobPause.as_view(), name="job-pause"),
+    path("jobs/<str:id>/resume/", jobs.JobResume.as_view(), name="job-resume"),
+    path("jobs/<str:id>/upcoming/", jobs.JobUpcoming.as_view(), name="job-upcoming"),
+    path("executions/", executions.ExecutionList.as_view(), name="executions"),
+    path("executions/<str:id>/", executions.ExecutionDetail.as_view(), name="execution"),
+    path("executions/<str:id>/retry/", executions.ExecutionRetry.as_view(), name="execution-retry"),
+    path("executions/<str:id>/cancel/", executions.ExecutionCancel.as_view(), name="execution-cancel"),
+    path("executions/<str:id>/acknowledge/", executions.ExecutionAcknowledge.as_view(), name="execution-acknowledge"),
+    path("functions/", console.FunctionList.as_view(), name="functions"),
+    path("triggers/preview/", console.TriggerPreview.as_view(), name="preview"),
+    path("scheduler/", console.SchedulerView.as_view(), name="scheduler"),
+    path("scheduler/pause/", console.SchedulerPause.as_view(), name="scheduler-pause"),
+    path("scheduler/resume/", console.SchedulerResume.as_view(), name="scheduler-resume"),
+    path("schema/", pages.Schema.as_view(), name="schema"),
+    path("docs/", pages.Docs.as_view(), name="docs"),
+    re_path(r"^(?P<path>[\s\S]*)\Z", pages.Nowhere.as_view(), name="nowhere"),
+]
