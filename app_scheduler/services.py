@@ -255,12 +255,21 @@ def run_now(
                 reason=reason[:MAX_REASON],
             )
         )
-    with transaction.atomic():
-        queued = enqueue(entries)
-        message = [_with_reason(f"Run now, execution {pk}", reason) for pk in queued]
-        _log([(specs[job_id], CHANGE, text) for job_id, text in zip(ids, message, strict=True)], actor)
-        scheduler.announce_queued()
+    try:
+        with transaction.atomic():
+            queued = enqueue(entries)
+            message = [_with_reason(f"Run now, execution {pk}", reason) for pk in queued]
+            _log([(specs[job_id], CHANGE, text) for job_id, text in zip(ids, message, strict=True)], actor)
+            scheduler.announce_queued()
+    except IntegrityError:
+        raise JobNotFound(_first_missing(ids)) from None
     return queued
+
+
+def _first_missing(ids: Sequence[str]) -> str:
+    """Return the job that somebody deleted while it was being run."""
+    found = set(DjangoJob.objects.filter(id__in=ids).values_list("id", flat=True))
+    return next((job_id for job_id in ids if job_id not in found), ids[0])
 
 
 def _arguments(spec: JobSpec, args: Any, kwargs: Any) -> tuple[list[Any] | None, dict[str, Any] | None]:
@@ -296,25 +305,29 @@ def retry_execution(execution_id: int, actor: Actor, *, args: Any = None, kwargs
         args, kwargs = detail.args, detail.kwargs
     run_args, run_kwargs = _arguments(spec, args, kwargs)
     now = utc_now()
-    with transaction.atomic():
-        (new_id,) = enqueue(
-            [
-                Entry(
-                    spec.job_id,
-                    now,
-                    now,
-                    origin=ExecutionOrigin.RETRY,
-                    requested_by_id=actor.user_id,
-                    args=run_args,
-                    kwargs=run_kwargs,
-                    attempt=(detail.attempt if detail else 1) + 1,
-                    retry_of_id=execution.pk,
-                    reason=reason[:MAX_REASON],
-                )
-            ]
-        )
-        _log([(spec, CHANGE, _with_reason(f"Retried execution {execution.pk} as {new_id}", reason))], actor)
-        scheduler.announce_queued()
+    try:
+        with transaction.atomic():
+            (new_id,) = enqueue(
+                [
+                    Entry(
+                        spec.job_id,
+                        now,
+                        now,
+                        origin=ExecutionOrigin.RETRY,
+                        requested_by_id=actor.user_id,
+                        args=run_args,
+                        kwargs=run_kwargs,
+                        attempt=(detail.attempt if detail else 1) + 1,
+                        retry_of_id=execution.pk,
+                        reason=reason[:MAX_REASON],
+                    )
+                ]
+            )
+            _log([(spec, CHANGE, _with_reason(f"Retried execution {execution.pk} as {new_id}", reason))], actor)
+            scheduler.announce_queued()
+    except IntegrityError:
+        # Retention deleted it, or somebody its job, between our look and our commit.
+        raise ExecutionNotFound(execution_id) from None
     return new_id
 
 
