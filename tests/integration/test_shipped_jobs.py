@@ -64,7 +64,7 @@ def test_two_have_a_schedule_of_their_own() -> None:
             assert document["tags"] == ["maintenance"]
     assert sorted(found) == ["clear-expired-sessions", "delete-old-executions"]
     assert found["delete-old-executions"]["trigger"] == {"type": "cron", "expression": "0 3 * * *"}
-    assert found["clear-expired-sessions"]["trigger"] == {"type": "interval", "minutes": 5}
+    assert found["clear-expired-sessions"]["trigger"] == {"type": "cron", "expression": "*/5 * * * *"}
 
 
 # --- delete_old_executions ------------------------------------------------------------------------------------------
