@@ -1,0 +1,136 @@
+"""Who did what to a job, when and why: the audit entries that ``services`` writes, ready to be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django_apscheduler.models import DjangoJob
+
+from app_scheduler import triggers
+from app_scheduler.admin.columns import Moment, moment
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
+
+LABELS = {
+    "name": _("name"),
+    "description": _("description"),
+    "tags": _("tags"),
+    "function": _("function"),
+    "args": _("arguments by position"),
+    "kwargs": _("arguments"),
+    "trigger": _("schedule"),
+    "executor": _("executor"),
+    "coalesce": _("catch up once"),
+    "max_instances": _("at once"),
+    "misfire_grace_time": _("grace for late starts"),
+    "timeout": _("timeout"),
+    "max_retries": _("retries"),
+    "retry_backoff": _("first retry after"),
+    "rerun_if_interrupted": _("run again if interrupted"),
+    "paused": _("paused"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One act. ``text`` says it in words; ``changes`` are the fields' values before and after, secrets masked."""
+
+    when: Moment | None
+    who: str
+    text: str
+    reason: str
+    changes: list[FieldChange]
+    is_creation: bool
+
+
+def entries_of(job_id: str) -> QuerySet[LogEntry]:
+    """Return a job's audit entries, the newest first."""
+    content_type = ContentType.objects.get_for_model(DjangoJob)
+    found = LogEntry.objects.filter(content_type=content_type, object_id=job_id)
+    return found.select_related("user").order_by("-action_time", "-pk")
+
+
+def history(entries: Any) -> list[HistoryEntry]:
+    return [_entry(entry) for entry in entries]
+
+
+def _entry(entry: LogEntry) -> HistoryEntry:
+    detail = _detail(entry.change_message)
+    before, after = detail.get("before") or {}, detail.get("after") or {}
+    names = list(before) or list(after)
+    changes = [
+        FieldChange(_label(name), _shown(name, before.get(name)), _shown(name, after.get(name))) for name in names
+    ]
+    if not detail:
+        text = _MOMENT.sub(_local, entry.get_change_message()) or _verb(entry.action_flag)
+    elif entry.action_flag == ADDITION:
+        text = gettext("Created")
+    else:
+        text = gettext("Changed %(fields)s") % {"fields": ", ".join(_label(name) for name in names)}
+    return HistoryEntry(
+        when=moment(entry.action_time),
+        who=entry.user.get_username(),
+        text=text,
+        reason=str(detail.get("reason") or ""),
+        changes=changes,
+        is_creation=entry.action_flag == ADDITION,
+    )
+
+
+def _local(found: re.Match[str]) -> str:
+    """Return a moment of an entry as people read it."""
+    shown = moment(datetime.fromisoformat(found[0]))
+    return shown.short if shown else found[0]
+
+
+def _detail(message: str) -> dict[str, Any]:
+    """Return what ``services`` put beside Django's own words, or nothing for a message in plain words."""
+    if not message.startswith("["):
+        return {}
+    try:
+        parts = json.loads(message)
+    except ValueError:
+        return {}
+    first = parts[0] if isinstance(parts, list) and parts else None
+    return first if isinstance(first, dict) and "after" in first else {}
+
+
+def _verb(flag: int) -> str:
+    if flag == ADDITION:
+        return gettext("Created")
+    return gettext("Deleted") if flag == DELETION else gettext("Changed")
+
+
+def _label(name: str) -> str:
+    return str(LABELS.get(name, name))
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if name == "trigger" and isinstance(value, dict):
+        try:
+            return triggers.format_expression(value)
+        except Exception:  # written by another version
+            return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,261 @@
+"""The list of jobs: its rows, its search and its order, in a number of queries that does not grow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count, F, Q
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import get_template
+from django.utils import dateformat, timezone
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import smart_split, unescape_string_literal
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+from django_apscheduler.models import DjangoJob
+
+from app_scheduler import triggers
+from app_scheduler.admin.base import FROM_LIST, JobAdminBase
+from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, state_pill, status_pill, zone_of
+from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
+from app_scheduler.admin.live import live_bar
+from app_scheduler.models import FAILURES, ExecutionDetail, JobSpec, JobState
+
+
+class JobRow:
+    """What the cells of one job's row show."""
+
+    def __init__(self, job: Any, *, running: int = 0, may: Mapping[str, bool] | None = None, back: str = "") -> None:
+        self.job = job
+        self.spec: JobSpec | None = getattr(job, "spec", None)
+        self.running = running
+        self.may = may or {}
+        self.back = back
+        self.now = timezone.now()
+
+    @property
+    def url(self) -> str:
+        return f"{job_url(self.job.pk)}{self.back}"
+
+    def act_url(self, act: str) -> str:
+        """Return the address that carries out an act and leads back to the list as it is."""
+        return f"{job_url(self.job.pk, act)}{self.back or '?'}&_from={FROM_LIST}"
+
+    @property
+    def run_url(self) -> str:
+        return self.act_url("run")
+
+    @property
+    def pause_url(self) -> str:
+        return self.act_url("pause")
+
+    @property
+    def resume_url(self) -> str:
+        return self.act_url("resume")
+
+    @property
+    def name(self) -> str:
+        return self.spec.name if self.spec else str(self.job.pk)
+
+    @cached_property
+    def words(self) -> str:
+        if self.spec is None:
+            return ""
+        return _described(json.dumps(self.spec.trigger), get_language() or "", settings.TIME_ZONE)
+
+    @cached_property
+    def expression(self) -> str:
+        try:
+            return triggers.format_expression(self.spec.trigger) if self.spec else ""
+        except Exception:  # a trigger that cannot be read is described as such
+            return ""
+
+    @cached_property
+    def zone(self) -> Any:
+        return zone_of(self.spec) if self.spec else None
+
+    @cached_property
+    def next_run(self) -> Any:
+        return moment(self.job.next_run_time, zone=self.zone, now=self.now)
+
+    @cached_property
+    def outcome(self) -> Pill | None:
+        return status_pill(self.spec.last_status) if self.spec and self.spec.last_status else None
+
+    @cached_property
+    def outcome_at(self) -> Any:
+        return moment(self.spec.last_finished_at, zone=self.zone, now=self.now) if self.spec else None
+
+    @property
+    def outcome_url(self) -> str:
+        return execution_url(self.spec.last_execution_id) if self.spec and self.spec.last_execution_id else ""
+
+    @cached_property
+    def state(self) -> Pill:
+        if self.spec is None:
+            return Pill("unknown", str(_("Not adopted yet")))
+        if self.spec.state == JobState.SCHEDULED and self.spec.last_status in FAILURES:
+            return Pill("failing", str(_("Failing")))
+        if self.is_paused and self.spec.paused_until:
+            until = moment(self.spec.paused_until, zone=self.zone, now=self.now)
+            assert until is not None
+            label = gettext("Paused until %(moment)s") % {"moment": self._coming_day(self.spec.paused_until)}
+            return state_pill(JobState.PAUSED, label=label, title=until.exact)
+        return state_pill(self.spec.state)
+
+    def _coming_day(self, value: datetime) -> str:
+        """Return a moment as short as it is clear: its weekday and time within the week, else its date."""
+        local = value.astimezone(self.zone)
+        return dateformat.format(local, "D H:i" if value - self.now < timedelta(days=6) else "j M Y")
+
+    @cached_property
+    def paused_at(self) -> Any:
+        return moment(self.spec.paused_at, zone=self.zone, now=self.now) if self.spec else None
+
+    @property
+    def is_scheduled(self) -> bool:
+        return self.spec is not None and self.spec.state == JobState.SCHEDULED
+
+    @property
+    def is_paused(self) -> bool:
+        return self.spec is not None and self.spec.state == JobState.PAUSED
+
+    @property
+    def is_finished(self) -> bool:
+        return self.spec is not None and self.spec.state == JobState.FINISHED
+
+    @property
+    def is_broken(self) -> bool:
+        return self.spec is not None and self.spec.state == JobState.BROKEN
+
+
+@lru_cache(maxsize=2048)
+def _described(trigger: str, language: str, zone: str) -> str:
+    """Return a trigger in words. Many jobs of a page have the same schedule, and it is the same at the next look."""
+    return triggers.describe(json.loads(trigger))
+
+
+class JobChangeList(ChangeList):
+    """Django's list, with the rows' cells prepared for the whole page at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        jobs = list(self.result_list)
+        running = running_counts([job.pk for job in jobs])
+        model_admin: Any = self.model_admin
+        may = model_admin.permissions(request)
+        back = f"?{urlencode({'_changelist_filters': request.GET.urlencode()})}" if request.GET else ""
+        for job in jobs:
+            job.row = JobRow(job, running=running.get(job.pk, 0), may=may, back=back)
+        self.result_list = jobs
+
+    def kept_parameters(self) -> list[tuple[str, str]]:
+        """Return what a new search keeps of the address."""
+        return [(name, self.params[name]) for name in KEPT_PARAMETERS if name in self.params]
+
+    def filters_on(self) -> bool:
+        """Say whether anything narrows the list; a select that is left on “any” sends an empty value."""
+        return bool(self.query) or any(spec.value() for spec in self.filter_specs)  # type: ignore[attr-defined]
+
+
+def running_counts(job_ids: list[str]) -> dict[str, int]:
+    """Return how many executions of each job run now. What runs is few, whatever the history holds."""
+    running = ExecutionDetail.objects.running().values_list("execution__job_id", flat=True)
+    wanted = set(job_ids)
+    return Counter(job_id for job_id in running if job_id in wanted)
+
+
+def cell(job: Any, name: str) -> SafeString:
+    return mark_safe(get_template(f"admin/django_apscheduler/djangojob/cells/{name}.html").render({"row": job.row}))
+
+
+class JobList(JobAdminBase):
+    """The list of jobs."""
+
+    change_list_template = "admin/django_apscheduler/djangojob/change_list.html"
+    list_display = ["job_cell", "schedule_cell", "outcome_cell", "state_cell", "acts_cell"]
+    list_display_links = None
+    list_filter = JOB_FILTERS
+    list_per_page = 50
+    list_max_show_all = 500
+    list_select_related = ["spec", "spec__paused_by"]
+    ordering = [F("next_run_time").asc(nulls_last=True), "pk"]
+    search_fields = ["id", "spec__name", "spec__function", "spec__description", "spec__tags"]
+    # The line above the list counts all jobs; Django's own count would be one more query for the same number.
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    @admin.display(description=_("Job"), ordering=Lower("spec__name"))
+    def job_cell(self, job: Any) -> SafeString:
+        return cell(job, "job")
+
+    @admin.display(description=_("Schedule"), ordering=F("next_run_time"))
+    def schedule_cell(self, job: Any) -> SafeString:
+        return cell(job, "schedule")
+
+    @admin.display(description=_("Last outcome"), ordering=F("spec__last_finished_at"))
+    def outcome_cell(self, job: Any) -> SafeString:
+        return cell(job, "outcome")
+
+    @admin.display(description=_("State"), ordering="spec__state")
+    def state_cell(self, job: Any) -> SafeString:
+        return cell(job, "state")
+
+    @admin.display(description=_("Act"))
+    def acts_cell(self, job: Any) -> SafeString:
+        return cell(job, "acts")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return JobChangeList
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # A job's pickled state is never read, and may be large.
+        return super().get_queryset(request).defer("job_state")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Find each word in any of the fields; also in tags as SQLite stores them, with escapes for non-ASCII."""
+        for word in smart_split(search_term):
+            if len(word) > 1 and word[0] in "'\"" and word[0] == word[-1]:
+                word = unescape_string_literal(word)
+            found = Q()
+            for name in self.search_fields:
+                found |= Q(**{f"{name}__icontains": word})
+            if not word.isascii():
+                found |= Q(spec__tags__icontains=json.dumps(word)[1:-1])
+            queryset = queryset.filter(found)
+        return queryset, False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "POST":
+            self.require(self._may_post(request))
+        context = {"title": _("Jobs"), **self.permissions(request), **(extra_context or {})}
+        if request.method == "GET" and self.has_view_or_change_permission(request):
+            context |= {"live": live_bar(may_pause=context["may_pause"]), "summary": summary()}
+        return super().changelist_view(request, context)
+
+    def _may_post(self, request: HttpRequest) -> bool:
+        """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
+        allowed = self.get_actions(request)
+        return bool(allowed) and all(action in allowed for action in request.POST.getlist("action") if action)
+
+
+def summary() -> dict[str, int]:
+    """Return the numbers of the line above the list."""
+    counts: dict[str, int] = DjangoJob.objects.aggregate(
+        total=Count("pk"),
+        failing=Count("pk", filter=failing()),
+        broken=Count("pk", filter=Q(spec__state=JobState.BROKEN)),
+        paused=Count("pk", filter=Q(spec__state=JobState.PAUSED)),
+        strange=Count("pk", filter=Q(spec__isnull=True)),
+    )
+    return counts

@@ -1,0 +1,290 @@
+"""The pages of one job: the form that makes and changes it, its state and history, and how it is run and deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from app_scheduler import documents, services, views
+from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
+from app_scheduler.admin.history import entries_of, history
+from app_scheduler.admin.jobacts import JobActs, history_words
+from app_scheduler.admin.joblist import JobRow, running_counts
+from app_scheduler.exceptions import InvalidInput, JobNotFound
+from app_scheduler.forms import TRIGGER_FIELDS, ArgumentsForm, JobForm, ReasonForm, pick_data
+from app_scheduler.models import JobSpec
+from app_scheduler.registry import registry
+
+#: Executions and acts that a job's page shows; all of them have pages of their own.
+LATEST = 10
+HISTORY_PER_PAGE = 50
+#: How far an act's entry and the change itself may be apart.
+SAME = timedelta(seconds=5)
+#: Buttons that show something and save nothing.
+SHOWS = ("_choose", "_preview", "_pick")
+
+
+class JobPages(JobActs):
+    """Add, change, view, delete, history, and run with other arguments."""
+
+    def get_urls(self) -> list[Any]:
+        own = self.urls_of(
+            [
+                ("preview/", views.preview, "preview"),
+                ("arguments/", views.arguments, "arguments"),
+                ("<path:object_id>/run-with/", self.run_with_view, "run_with"),
+            ]
+        )
+        return [*own, *super().get_urls()]
+
+    # --- the form -------------------------------------------------------------------------------------------------
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.require(self.has_add_permission(request))
+        return self._form_view(request, None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.require(self.has_view_or_change_permission(request))
+        job = self.find(object_id)
+        if job is None:
+            return self.gone(request, object_id)
+        if request.method == "POST":
+            self.require(self.has_change_permission(request))
+        if not hasattr(job, "spec"):
+            return self.page(request, "strange.html", _("Job not adopted yet"), job=job, row=JobRow(job))
+        if not self.has_change_permission(request):
+            return self._read_only(request, job)
+        return self._form_view(request, job)
+
+    def find(self, object_id: str) -> Any:
+        jobs = DjangoJob.objects.select_related("spec__paused_by").defer("job_state")
+        return jobs.filter(pk=unquote(object_id).replace("\x00", "")).first()
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        self.say(request, str(JobNotFound(unquote(object_id))), level=messages.WARNING)
+        return self.back_to_list(request)
+
+    def _form_view(self, request: HttpRequest, job: Any) -> HttpResponse:
+        spec: JobSpec | None = job.spec if job is not None else None
+        options: dict[str, Any] = {"spec": spec, "may_pause": spec is None or self.has_pause_permission(request)}
+        panel = None
+        if request.method != "POST":
+            asked = {"function": request.GET["function"]} if spec is None and "function" in request.GET else {}
+            form = JobForm(initial=asked, **options)
+            panel = views.document_preview(spec.trigger, spec) if spec else None
+        elif any(button in request.POST for button in SHOWS):
+            typed = _with_pick(request.POST)
+            form = JobForm(typed=typed, **options)
+            panel = views.trigger_preview(typed, spec) if "_choose" not in request.POST else None
+        else:
+            if "_saverun" in request.POST:
+                self.require(self.has_run_permission(request))
+            form = JobForm(request.POST, **options)
+            saved = form.save(self.actor(request)) if form.is_valid() else None
+            if saved is not None:
+                return self._after_saving(request, saved, is_new=spec is None)
+            panel = views.trigger_preview(request.POST, spec)
+        context = self._about(request, job) if job is not None else {}
+        title = gettext("Change job") if spec else gettext("Add job")
+        return self.page(request, "change_form.html", title, form=form, panel=panel, spec=spec, **context)
+
+    def _after_saving(self, request: HttpRequest, spec: JobSpec, *, is_new: bool) -> HttpResponse:
+        link = job_link(spec.job_id, spec.name)
+        done = format_html(gettext("{job} was added.") if is_new else gettext("{job} was saved."), job=link)
+        following = moment(spec.job.next_run_time, zone=zone_of(spec))
+        when = (
+            gettext("Next run %(when)s, %(exact)s.") % {"when": following.relative, "exact": following.short}
+            if following
+            else ""
+        )
+        self.say(request, done, when)
+        if "_saverun" in request.POST:
+            try:
+                (execution,) = services.run_now([spec.job_id], self.actor(request))
+            except (InvalidInput, JobNotFound) as error:
+                self.say(request, gettext("The job was not run."), str(error), level=messages.ERROR)
+            else:
+                self.say_queued(request, spec.job_id, execution)
+            return HttpResponseRedirect(job_url(spec.job_id))
+        if "_continue" in request.POST:
+            return HttpResponseRedirect(job_url(spec.job_id))
+        return self.back_to_list(request)
+
+    # --- what a job's page shows besides ------------------------------------------------------------------------------
+
+    def _about(self, request: HttpRequest, job: Any) -> dict[str, Any]:
+        """Return state, latest executions and latest acts for a job's page."""
+        spec: JobSpec = job.spec
+        row = JobRow(job, running=running_counts([job.pk]).get(job.pk, 0), may=self.permissions(request))
+        zone = zone_of(spec)
+        executions = (
+            DjangoJobExecution.objects.filter(job_id=job.pk).select_related("detail").order_by("-run_time", "-pk")
+        )
+        acts = list(entries_of(job.pk)[:LATEST])
+        executions_url = reverse("admin:django_apscheduler_djangojobexecution_changelist")
+        return {
+            "job": job,
+            "row": row,
+            "executions": [
+                {
+                    "id": execution.pk,
+                    "url": execution_url(execution.pk),
+                    "pill": status_pill(execution.status),
+                    "when": moment(execution.run_time, zone=zone, now=row.now),
+                    "took": duration_words(execution.duration),
+                    "origin": detail.get_origin_display() if detail else "",
+                    "says": execution.exception or (detail.reason if detail else ""),
+                }
+                for execution in executions[:LATEST]
+                for detail in [getattr(execution, "detail", None)]
+            ],
+            "executions_url": f"{executions_url}?job__id__exact={job.pk}",
+            "acts": history(acts),
+            # A program leaves no entry, so the latest one need not be the latest change.
+            "changed_by": acts[0].user if acts and abs(acts[0].action_time - spec.updated_at) < SAME else None,
+            "run_url": job_url(job.pk, "run"),
+            "run_with_url": job_url(job.pk, "run_with"),
+            "pause_url": job_url(job.pk, "pause"),
+            "resume_url": job_url(job.pk, "resume"),
+            "delete_url": job_url(job.pk, "delete"),
+            "history_url": job_url(job.pk, "history"),
+        }
+
+    def _read_only(self, request: HttpRequest, job: Any) -> HttpResponse:
+        """Show the same content to somebody who may not change it, as text."""
+        spec: JobSpec = job.spec
+        registered = registry.find(spec.function)
+        args, kwargs = documents.shown_arguments(spec.function, spec.args, spec.kwargs)
+        names = [parameter.name for parameter in registered.signature.parameters] if registered else []
+        named = [(names[i] if i < len(names) else f"#{i + 1}", value) for i, value in enumerate(args)]
+        form = JobForm(spec=spec)
+        return self.page(
+            request,
+            "view.html",
+            gettext("View job"),
+            spec=spec,
+            summary=registered.summary if registered else "",
+            arguments=[*named, *kwargs.items()],
+            options=[
+                (bound.label, getattr(spec, bound.name), getattr(bound.field, "type_label", ""))
+                for bound in form.option_fields
+                if bound.name != "paused"
+            ],
+            panel=views.document_preview(spec.trigger, spec),
+            **self._about(request, job),
+        )
+
+    # --- delete -------------------------------------------------------------------------------------------------------
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask, saying what goes with the job; then delete it through the scheduler, its history unread."""
+        self.require(self.has_delete_permission(request))
+        job = self.find(object_id)
+        if job is None:
+            return self.gone(request, object_id)
+        name = job.spec.name if hasattr(job, "spec") else job.pk
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            services.delete_jobs([job.pk], self.actor(request), reason=form.cleaned_data["reason"])
+            self.say(request, gettext("“%(job)s” was deleted with its history.") % {"job": name})
+            return self.back_to_list(request)
+        return self.page(
+            request,
+            "delete.html",
+            _("Delete job"),
+            form=form,
+            job=job,
+            name=name,
+            history=history_words([job.pk]),
+            by_code=hasattr(job, "spec") and job.spec.code_document is not None,
+            job_url=job_url(job.pk),
+        )
+
+    # --- history ------------------------------------------------------------------------------------------------------
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.require(self.has_view_or_change_permission(request))
+        job = self.find(object_id)
+        if job is None:
+            return self.gone(request, object_id)
+        shown = Paginator(entries_of(job.pk), HISTORY_PER_PAGE).get_page(request.GET.get("p"))
+        return self.page(
+            request,
+            "history.html",
+            _("Job history"),
+            job=job,
+            name=job.spec.name if hasattr(job, "spec") else job.pk,
+            job_url=job_url(job.pk),
+            entries=shown,
+            acts=history(shown),
+        )
+
+    # --- run with other arguments -------------------------------------------------------------------------------------
+
+    def run_with_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Run once with arguments typed for this run; the job keeps its own."""
+        self.require(self.has_run_permission(request))
+        job = self.find(object_id)
+        if job is None or not hasattr(job, "spec"):
+            return self.gone(request, object_id)
+        spec: JobSpec = job.spec
+        registered = registry.find(spec.function)
+        if registered is None:
+            self.say(request, gettext("Its function is gone. Choose another one first."), level=messages.ERROR)
+            return HttpResponseRedirect(job_url(job.pk))
+        posted = request.POST if request.method == "POST" else None
+        form, why = ArgumentsForm(registered, posted, keep=(spec.args, spec.kwargs)), ReasonForm(posted)
+        if posted is not None and form.is_valid() and why.is_valid():
+            try:
+                (execution,) = services.run_now(
+                    [job.pk],
+                    self.actor(request),
+                    args=form.args,
+                    kwargs=form.kwargs,
+                    reason=why.cleaned_data["reason"],
+                )
+            except InvalidInput as error:
+                form.report(error)
+            else:
+                self.say_queued(request, job.pk, execution)
+                return HttpResponseRedirect(job_url(job.pk))
+        return self.page(
+            request,
+            "run_with.html",
+            _("Run with other arguments"),
+            form=form,
+            why=why,
+            spec=spec,
+            function=registered,
+            job_url=job_url(job.pk),
+        )
+
+
+def _with_pick(posted: Any) -> dict[str, Any]:
+    """Return what was typed, with the schedule that was picked in place of the one typed."""
+    typed = {name: posted[name] for name in posted}
+    picked = pick_data(typed.get("_pick", ""))
+    if picked is not None:
+        kept = {
+            name: value for name, value in typed.items() if name not in TRIGGER_FIELDS or name == "trigger_timezone"
+        }
+        typed = {**kept, **picked}
+    return typed
