@@ -25,6 +25,12 @@ def _from_now(seconds: float) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
 
+def name_of(instance: str) -> str:
+    """Return an instance's id as people read it: “process 4711 on web-2”."""
+    host, _, rest = instance.rpartition("-")[0].rpartition("-")
+    return f"process {rest} on {host}" if host and rest.isdigit() else f"process {instance}"
+
+
 def ensure_lease() -> None:
     """Create the lease's one row, expired, where there is none yet."""
     SchedulerLease.objects.bulk_create(

@@ -11,7 +11,7 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import triggers
 from app_scheduler.conf import console_settings
-from app_scheduler.engine.lease import dead_instances
+from app_scheduler.engine.lease import dead_instances, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
 from app_scheduler.models import (
     ExecutionDetail,
@@ -31,7 +31,7 @@ def reap(now: datetime) -> int:
     gone = dead_instances()
     alive = SchedulerInstance.objects.exclude(id__in=gone).values_list("id", flat=True)
     lost = ExecutionDetail.objects.running().exclude(instance__in=list(alive)).select_related("execution__job__spec")
-    count = interrupt(list(lost[:1000]), now, "The process {instance} that ran it is gone.")
+    count = interrupt(list(lost[:1000]), now, "The {instance} that ran it is gone.")
     SchedulerInstance.objects.filter(id__in=gone).delete()
     return count
 
@@ -42,7 +42,7 @@ def interrupt(details: list[ExecutionDetail], now: datetime, reason: str) -> int
         return 0
     with transaction.atomic():
         verdicts = [
-            (row.execution_id, row.execution.job_id, Status.INTERRUPTED, reason.format(instance=row.instance))
+            (row.execution_id, row.execution.job_id, Status.INTERRUPTED, reason.format(instance=name_of(row.instance)))
             for row in details
         ]
         won = settle(verdicts, now, seen=Status.STARTED)
