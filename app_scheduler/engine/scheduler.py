@@ -684,7 +684,7 @@ class ConsoleScheduler(BackgroundScheduler):
     def _interrupt_rest(self) -> None:
         rest = ExecutionDetail.objects.running().filter(instance=self.instance)
         recovery.interrupt(
-            list(rest.select_related("execution__job__spec")), utc_now(), "The process {instance} stopped."
+            list(rest.select_related("execution__job__spec")), utc_now(), "The {instance} that ran it was stopped."
         )
 
     # --- APScheduler's events -------------------------------------------------------------------------------------
