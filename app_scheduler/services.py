@@ -192,7 +192,7 @@ def pause_jobs(ids: Sequence[str], actor: Actor, *, reason: str = "", until: dat
         raise InvalidInput({"until": "This moment has passed. Give one in the future, or none."})
     with transaction.atomic():
         paused = scheduler.pause_jobs(ids, by=actor.user, reason=reason, until=until)
-        message = _with_reason(f"Paused until {until.isoformat()}" if until else "Paused", reason)
+        message = _with_reason(f"Paused until {until.isoformat(timespec='seconds')}" if until else "Paused", reason)
         _log([(spec, CHANGE, message) for spec in JobSpec.objects.filter(job_id__in=paused)], actor)
     return paused
 

@@ -88,6 +88,11 @@ class JobRow:
     def next_run(self) -> Any:
         return moment(self.job.next_run_time, zone=self.zone, now=self.now)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether its tick has come and nobody has claimed it yet: nothing leads, or everything is paused."""
+        return self.job.next_run_time is not None and self.job.next_run_time < self.now
+
     @cached_property
     def outcome(self) -> Pill | None:
         return status_pill(self.spec.last_status) if self.spec and self.spec.last_status else None

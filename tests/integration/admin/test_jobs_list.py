@@ -96,6 +96,13 @@ def test_a_finished_job_and_one_that_runs_say_so(client: Client) -> None:
     assert "1 running" in words
 
 
+def test_a_tick_that_nobody_claimed_is_said_to_be_due(client: Client) -> None:
+    make_job()
+    DjangoJob.objects.update(next_run_time=timezone.now() - timedelta(minutes=3))
+    assert "due 3 min ago" in text_of(client.get(LIST))
+    assert "Due 3 min ago" in text_of(client.get(url_of("sum")))
+
+
 def test_a_row_of_plain_django_apscheduler_is_shown_as_not_adopted(client: Client) -> None:
     DjangoJob.objects.create(id="old", next_run_time=timezone.now() + timedelta(hours=1), job_state=b"\x80junk")
     page = client.get(LIST)
