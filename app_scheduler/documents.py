@@ -6,6 +6,7 @@ what somebody sent into a canonical document or says, field by field, what has t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -198,13 +199,18 @@ def apply(document: Document, spec: JobSpec) -> list[str]:
     """
     changed = []
     for field in SPEC_FIELDS:
-        if getattr(spec, field) != document[field]:
+        if not _is_same(getattr(spec, field), document[field]):
             setattr(spec, field, document[field])
             changed.append(field)
     if "trigger" in changed or not spec.trigger_type:
         spec.trigger_type = triggers.kind_of(spec.trigger)
         changed.append("trigger_type")
     return changed
+
+
+def _is_same(stored: Any, given: Any) -> bool:
+    """Compare as JSON does: to Python 1, 1.0 and true are equal, to a function they are not."""
+    return bool(stored == given) and json.dumps(stored, sort_keys=True) == json.dumps(given, sort_keys=True)
 
 
 def new_spec(document: Document, *, origin: JobOrigin | str, anchor: datetime) -> JobSpec:

@@ -171,10 +171,10 @@ def plan_change(spec: JobSpec, data: Mapping[str, Any], *, partial: bool = True)
 
 def delete_jobs(ids: Sequence[str], actor: Actor, *, reason: str = "") -> list[str]:
     """Delete jobs with their histories; return the ids of those that existed."""
-    specs = list(JobSpec.objects.filter(job_id__in=ids))
     with transaction.atomic():
+        names = _names(ids)
         deleted = scheduler.delete_jobs(ids, by=actor.user)
-        _log([(s, DELETION, _with_reason("Deleted", reason)) for s in specs if s.job_id in set(deleted)], actor)
+        _log_all(deleted, names, DELETION, _with_reason("Deleted", reason), actor)
     return deleted
 
 
@@ -193,7 +193,7 @@ def pause_jobs(ids: Sequence[str], actor: Actor, *, reason: str = "", until: dat
     with transaction.atomic():
         paused = scheduler.pause_jobs(ids, by=actor.user, reason=reason, until=until)
         message = _with_reason(f"Paused until {until.isoformat(timespec='seconds')}" if until else "Paused", reason)
-        _log([(spec, CHANGE, message) for spec in JobSpec.objects.filter(job_id__in=paused)], actor)
+        _log_all(paused, _names(paused), CHANGE, message, actor)
     return paused
 
 
@@ -201,8 +201,7 @@ def resume_jobs(ids: Sequence[str], actor: Actor, *, reason: str = "") -> list[s
     """Let paused jobs go on; return the ids of those that were paused."""
     with transaction.atomic():
         resumed = scheduler.resume_jobs(ids)
-        message = _with_reason("Resumed", reason)
-        _log([(spec, CHANGE, message) for spec in JobSpec.objects.filter(job_id__in=resumed)], actor)
+        _log_all(resumed, _names(resumed), CHANGE, _with_reason("Resumed", reason), actor)
     return resumed
 
 
@@ -669,6 +668,15 @@ def _diff(before: Document | None, after: Document, reason: str) -> str:
 def _log(entries: Sequence[tuple[JobSpec, int, str]], actor: Actor) -> None:
     """Write what happened to jobs into the audit trail."""
     _log_about(DjangoJob, [(spec.job_id, str(spec), flag, message) for spec, flag, message in entries], actor)
+
+
+def _names(ids: Sequence[str]) -> dict[str, str]:
+    return dict(JobSpec.objects.filter(job_id__in=ids).values_list("job_id", "name"))
+
+
+def _log_all(ids: Sequence[str], names: Mapping[str, str], flag: int, message: str, actor: Actor) -> None:
+    """Write that the same happened to many jobs; their names are enough for it."""
+    _log_about(DjangoJob, [(job_id, names.get(job_id) or job_id, flag, message) for job_id in ids], actor)
 
 
 def _log_about(model: type[Model], entries: Sequence[tuple[Any, str, int, str]], actor: Actor) -> None:

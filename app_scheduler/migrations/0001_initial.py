@@ -7,127 +7,298 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('django_apscheduler', '0009_djangojobexecution_unique_job_executions'),
+        ("django_apscheduler", "0009_djangojobexecution_unique_job_executions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SchedulerInstance',
+            name="SchedulerInstance",
             fields=[
-                ('id', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('host', models.CharField(max_length=255)),
-                ('pid', models.PositiveIntegerField()),
-                ('role', models.CharField(choices=[('leader', 'leader'), ('standby', 'standby')], default='standby', max_length=16)),
-                ('started_at', models.DateTimeField()),
-                ('heartbeat', models.DateTimeField()),
-                ('slots', models.PositiveIntegerField(default=0)),
-                ('busy', models.PositiveIntegerField(default=0)),
-                ('version', models.CharField(blank=True, default='', max_length=64)),
-                ('last_error', models.TextField(blank=True, default='')),
+                ("id", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("host", models.CharField(max_length=255)),
+                ("pid", models.PositiveIntegerField()),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("leader", "leader"), ("standby", "standby")], default="standby", max_length=16
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("heartbeat", models.DateTimeField()),
+                ("slots", models.PositiveIntegerField(default=0)),
+                ("busy", models.PositiveIntegerField(default=0)),
+                ("version", models.CharField(blank=True, default="", max_length=64)),
+                ("last_error", models.TextField(blank=True, default="")),
             ],
         ),
         migrations.CreateModel(
-            name='DismissedDefault',
+            name="DismissedDefault",
             fields=[
-                ('job_id', models.CharField(max_length=255, primary_key=True, serialize=False)),
-                ('dismissed_at', models.DateTimeField(auto_now_add=True)),
-                ('dismissed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("job_id", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("dismissed_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "dismissed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JobSpec',
+            name="JobSpec",
             fields=[
-                ('job', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='spec', serialize=False, to='django_apscheduler.djangojob')),
-                ('name', models.CharField(max_length=255)),
-                ('description', models.TextField(blank=True, default='')),
-                ('tags', models.JSONField(blank=True, default=list)),
-                ('function', models.CharField(db_index=True, max_length=255)),
-                ('trigger', models.JSONField()),
-                ('trigger_type', models.CharField(editable=False, help_text='Kept from the trigger, for filters.', max_length=16)),
-                ('anchor', models.DateTimeField(help_text='When the trigger was set: the phase of an interval without a start date.')),
-                ('args', models.JSONField(blank=True, default=list, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('kwargs', models.JSONField(blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('executor', models.CharField(default='default', max_length=64)),
-                ('coalesce', models.BooleanField(default=True)),
-                ('max_instances', models.PositiveIntegerField(default=1)),
-                ('misfire_grace_time', models.PositiveIntegerField(blank=True, default=300, null=True)),
-                ('timeout', models.PositiveIntegerField(blank=True, null=True)),
-                ('max_retries', models.PositiveIntegerField(default=0)),
-                ('retry_backoff', models.PositiveIntegerField(default=30)),
-                ('rerun_if_interrupted', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('scheduled', 'Scheduled'), ('paused', 'Paused'), ('finished', 'Finished'), ('broken', 'Broken')], db_index=True, default='scheduled', max_length=16)),
-                ('state_reason', models.TextField(blank=True, default='')),
-                ('origin', models.CharField(choices=[('code', 'code'), ('staff', 'staff'), ('import', 'import'), ('api', 'API')], default='staff', max_length=16)),
-                ('code_document', models.JSONField(blank=True, editable=False, help_text='What the code asked for last; the base of a three-way merge.', null=True)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('paused_until', models.DateTimeField(blank=True, null=True)),
-                ('last_status', models.CharField(blank=True, db_index=True, default='', max_length=50)),
-                ('last_execution_id', models.BigIntegerField(blank=True, null=True)),
-                ('last_finished_at', models.DateTimeField(blank=True, null=True)),
-                ('revision', models.PositiveIntegerField(default=1, help_text='Grows with each change; a stale form is refused.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('paused_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "job",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="spec",
+                        serialize=False,
+                        to="django_apscheduler.djangojob",
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("description", models.TextField(blank=True, default="")),
+                ("tags", models.JSONField(blank=True, default=list)),
+                ("function", models.CharField(db_index=True, max_length=255)),
+                ("trigger", models.JSONField()),
+                (
+                    "trigger_type",
+                    models.CharField(editable=False, help_text="Kept from the trigger, for filters.", max_length=16),
+                ),
+                (
+                    "anchor",
+                    models.DateTimeField(
+                        help_text="When the trigger was set: the phase of an interval without a start date."
+                    ),
+                ),
+                (
+                    "args",
+                    models.JSONField(blank=True, default=list, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                (
+                    "kwargs",
+                    models.JSONField(blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                ("executor", models.CharField(default="default", max_length=64)),
+                ("coalesce", models.BooleanField(default=True)),
+                ("max_instances", models.PositiveIntegerField(default=1)),
+                ("misfire_grace_time", models.PositiveIntegerField(blank=True, default=300, null=True)),
+                ("timeout", models.PositiveIntegerField(blank=True, null=True)),
+                ("max_retries", models.PositiveIntegerField(default=0)),
+                ("retry_backoff", models.PositiveIntegerField(default=30)),
+                ("rerun_if_interrupted", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "Scheduled"),
+                            ("paused", "Paused"),
+                            ("finished", "Finished"),
+                            ("broken", "Broken"),
+                        ],
+                        db_index=True,
+                        default="scheduled",
+                        max_length=16,
+                    ),
+                ),
+                ("state_reason", models.TextField(blank=True, default="")),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("code", "code"), ("staff", "staff"), ("import", "import"), ("api", "API")],
+                        default="staff",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "code_document",
+                    models.JSONField(
+                        blank=True,
+                        editable=False,
+                        help_text="What the code asked for last; the base of a three-way merge.",
+                        null=True,
+                    ),
+                ),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("paused_until", models.DateTimeField(blank=True, null=True)),
+                ("last_status", models.CharField(blank=True, db_index=True, default="", max_length=50)),
+                ("last_execution_id", models.BigIntegerField(blank=True, null=True)),
+                ("last_finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "revision",
+                    models.PositiveIntegerField(
+                        default=1, help_text="Grows with each change; a stale form is refused."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "paused_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'job',
-                'verbose_name_plural': 'jobs',
-                'permissions': (('run_job', 'Can run jobs now and retry executions'), ('pause_job', 'Can pause and resume jobs')),
+                "verbose_name": "job",
+                "verbose_name_plural": "jobs",
+                "permissions": (
+                    ("run_job", "Can run jobs now and retry executions"),
+                    ("pause_job", "Can pause and resume jobs"),
+                ),
             },
         ),
         migrations.CreateModel(
-            name='SchedulerLease',
+            name="SchedulerLease",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('holder', models.CharField(blank=True, default='', max_length=128)),
-                ('token', models.BigIntegerField(default=0, help_text='Fencing token: grows with each change of leader.')),
-                ('expires_at', models.DateTimeField()),
-                ('bell', models.PositiveIntegerField(blank=True, help_text="The leader's loopback port, on SQLite.", null=True)),
-                ('led_since', models.DateTimeField(blank=True, null=True)),
-                ('alive_at', models.DateTimeField(blank=True, help_text='The last moment that some leader was alive.', null=True)),
-                ('down_since', models.DateTimeField(blank=True, help_text='When the leadership before this one was last seen alive.', null=True)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('pause_reason', models.TextField(blank=True, default='')),
-                ('paused_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("holder", models.CharField(blank=True, default="", max_length=128)),
+                (
+                    "token",
+                    models.BigIntegerField(default=0, help_text="Fencing token: grows with each change of leader."),
+                ),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "bell",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="The leader's loopback port, on SQLite.", null=True
+                    ),
+                ),
+                ("led_since", models.DateTimeField(blank=True, null=True)),
+                (
+                    "alive_at",
+                    models.DateTimeField(
+                        blank=True, help_text="The last moment that some leader was alive.", null=True
+                    ),
+                ),
+                (
+                    "down_since",
+                    models.DateTimeField(
+                        blank=True, help_text="When the leadership before this one was last seen alive.", null=True
+                    ),
+                ),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("pause_reason", models.TextField(blank=True, default="")),
+                (
+                    "paused_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ExecutionDetail',
+            name="ExecutionDetail",
             fields=[
-                ('execution', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='detail', serialize=False, to='django_apscheduler.djangojobexecution')),
-                ('origin', models.CharField(choices=[('schedule', 'schedule'), ('manual', 'run now'), ('retry', 'retry'), ('backfill', 'backfill')], default='schedule', max_length=16)),
-                ('args', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('kwargs', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('function', models.CharField(blank=True, default='', max_length=255)),
-                ('attempt', models.PositiveIntegerField(default=1)),
-                ('available_at', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('instance', models.CharField(blank=True, default='', max_length=128)),
-                ('worker', models.CharField(blank=True, default='', max_length=64)),
-                ('progress_done', models.BigIntegerField(blank=True, null=True)),
-                ('progress_total', models.BigIntegerField(blank=True, null=True)),
-                ('progress_message', models.CharField(blank=True, default='', max_length=255)),
-                ('log', models.TextField(blank=True, default='')),
-                ('result', models.TextField(blank=True, default='')),
-                ('tick_count', models.PositiveIntegerField(default=1)),
-                ('reason', models.TextField(blank=True, default='')),
-                ('fingerprint', models.CharField(blank=True, db_index=True, default='', max_length=64)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_note', models.TextField(blank=True, default='')),
-                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('retry_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='retries', to='django_apscheduler.djangojobexecution')),
+                (
+                    "execution",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="detail",
+                        serialize=False,
+                        to="django_apscheduler.djangojobexecution",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("schedule", "schedule"),
+                            ("manual", "run now"),
+                            ("retry", "retry"),
+                            ("backfill", "backfill"),
+                        ],
+                        default="schedule",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "args",
+                    models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+                ),
+                (
+                    "kwargs",
+                    models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+                ),
+                ("function", models.CharField(blank=True, default="", max_length=255)),
+                ("attempt", models.PositiveIntegerField(default=1)),
+                ("available_at", models.DateTimeField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("instance", models.CharField(blank=True, default="", max_length=128)),
+                ("worker", models.CharField(blank=True, default="", max_length=64)),
+                ("progress_done", models.BigIntegerField(blank=True, null=True)),
+                ("progress_total", models.BigIntegerField(blank=True, null=True)),
+                ("progress_message", models.CharField(blank=True, default="", max_length=255)),
+                ("log", models.TextField(blank=True, default="")),
+                ("result", models.TextField(blank=True, default="")),
+                ("tick_count", models.PositiveIntegerField(default=1)),
+                ("reason", models.TextField(blank=True, default="")),
+                ("fingerprint", models.CharField(blank=True, db_index=True, default="", max_length=64)),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                ("acknowledged_note", models.TextField(blank=True, default="")),
+                (
+                    "acknowledged_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "retry_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="retries",
+                        to="django_apscheduler.djangojobexecution",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'execution detail',
-                'indexes': [models.Index(models.F('available_at'), condition=models.Q(('available_at__isnull', False)), name='jc_queue'), models.Index(models.F('instance'), condition=models.Q(('finished_at__isnull', True), ('started_at__isnull', False)), name='jc_running')],
+                "verbose_name": "execution detail",
+                "indexes": [
+                    models.Index(
+                        models.F("available_at"), condition=models.Q(("available_at__isnull", False)), name="jc_queue"
+                    ),
+                    models.Index(
+                        models.F("instance"),
+                        condition=models.Q(("finished_at__isnull", True), ("started_at__isnull", False)),
+                        name="jc_running",
+                    ),
+                ],
             },
         ),
     ]

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from app_scheduler import scheduler, services
+from app_scheduler import documents, scheduler, services
 from app_scheduler.engine.jobstore import Change
 from app_scheduler.engine.queue import settle, utc_now
 from app_scheduler.exceptions import InvalidInput, JobExists, JobNotFound
@@ -129,6 +129,15 @@ def test_replacing_takes_defaults_but_leaves_the_pause(actor: Actor) -> None:
     services.pause_job("sum", actor)
     spec = services.change_job("sum", document(), actor, partial=False)
     assert (spec.max_instances, spec.state, spec.job.next_run_time) == (1, JobState.PAUSED, None)
+
+
+def test_a_change_from_one_to_true_is_a_change(actor: Actor) -> None:
+    services.create_job(
+        document(function="app_scheduler.jobs.run_command", args=[], kwargs={"command": "check"}), actor
+    )
+    spec = services.get_job("sum")
+    spec.kwargs = {"command": "check", "args": [1]}
+    assert documents.apply({**documents.of(spec), "kwargs": {"command": "check", "args": [True]}}, spec) == ["kwargs"]
 
 
 def test_a_stale_change_is_refused_and_undoes_nothing(actor: Actor) -> None:
