@@ -7,7 +7,7 @@ VENV ?= .venv
 PORT ?= 8000
 DEBUG ?= 1
 # Workers of the tests that start servers: each has several processes busy.
-PROCESS_WORKERS ?= 2
+PROCESS_WORKERS ?= 3
 # More for pytest, as in: make test-sqlite PYTEST_OPTIONS="-k crontab -x"
 PYTEST_OPTIONS ?=
 
