@@ -206,7 +206,7 @@ class Site:
         self.processes: list[Process] = []
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
-        return _environment(self.database_url, env)
+        return environment(self.database_url, env)
 
     def manage(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> str:
         """Run a command of manage.py to its end and return its output; fail if it fails."""
@@ -218,7 +218,7 @@ class Site:
         self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py to its end, however that is."""
-        return _run(["manage.py", *arguments], self.environment(env), timeout)
+        return run(["manage.py", *arguments], self.environment(env), timeout)
 
     def start(self, *command: str, env: Mapping[str, str] | None = None) -> Process:
         """Start Python with these arguments: a script, or -m and a module."""
@@ -304,11 +304,11 @@ def _template(database: Database) -> str:
             else:
                 postgres.create("live_template")
                 url = postgres.url("live_template")
-            environment = _environment(
+            process_environment = environment(
                 url, {"DJANGO_SUPERUSER_USERNAME": USERNAME, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
             )
             for command in (["-m", "poker_backend.bootstrap"], ["manage.py", "drf_create_token", USERNAME]):
-                done = _run(command, environment, timeout=120)
+                done = run(command, process_environment, timeout=120)
                 assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
             found = re.search(r"token (\w+) for", done.stdout)
             assert found, done.stdout
@@ -316,7 +316,7 @@ def _template(database: Database) -> str:
     return token.read_text()
 
 
-def _environment(database_url: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(database_url: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         "LANG": "C.UTF-8",
@@ -329,11 +329,11 @@ def _environment(database_url: str, env: Mapping[str, str] | None = None) -> dic
     }
 
 
-def _run(command: list[str], environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], env: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command],
         cwd=BASE_DIR,
-        env=dict(environment),
+        env=dict(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -21,8 +21,8 @@ from app_scheduler.engine.runner import Run
 from app_scheduler.engine.sql import update_from_values
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
-#: The least that one look at the queue takes; rows that wait for their own job are passed over by a second look.
-LOOK = 50
+#: Rows that one look at the queue takes; rows that wait for their own job are passed over by a second look.
+LOOK = 500
 #: How many looks one dispatch takes at most, so that the loop gets back to its heartbeat.
 LOOKS = 20
 
@@ -98,11 +98,11 @@ class Waiting:
 
 @dataclass(slots=True)
 class Dispatched:
-    """What one dispatch did: what it started, what it settled without a run, and whether rows wait for a slot."""
+    """What one dispatch did: what it started, what it settled without a run, and what only waits for a slot."""
 
     started: list[Run] = field(default_factory=list)
     settled: list[tuple[Waiting, Status]] = field(default_factory=list)
-    backlog: bool = False
+    rest: list[Waiting] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class _Look:
     start: list[Waiting] = field(default_factory=list)
     settle: list[tuple[Waiting, Status, str]] = field(default_factory=list)
     waiting_jobs: set[str] = field(default_factory=set)
-    backlog: bool = False
+    rest: list[Waiting] = field(default_factory=list)
 
 
 def next_available(after: datetime) -> datetime | None:
@@ -134,16 +134,35 @@ def dispatch(
     done = Dispatched()
     passed_over: set[str] = set()
     for _ in range(LOOKS):
-        limit = max(LOOK, 2 * sum(executor.free for executor in executors.values()))
-        rows = _look_at_queue(now, limit, passed_over)
+        rows = _look_at_queue(now, LOOK, passed_over)
         if not rows:
             break
         look = _decide(rows, now, executors, finished_here())
         _carry_out(look, now, executors, instance, done)
-        done.backlog = done.backlog or look.backlog
-        if len(rows) < limit or look.backlog:
+        done.rest = look.rest
+        if len(rows) < LOOK or look.rest:
             break
         passed_over |= look.waiting_jobs
+    return done
+
+
+def dispatch_rest(
+    rest: list[Waiting],
+    now: datetime,
+    executors: Mapping[str, ConsoleExecutor],
+    *,
+    instance: str,
+    finished_here: Callable[[], Set[int]] = frozenset,
+) -> Dispatched:
+    """Go on with rows that an earlier dispatch left for want of slots, without reading the queue again.
+
+    Only what is still queued starts, so rows that somebody cancelled meanwhile do no harm.
+    """
+    taken = 2 * sum(executor.free for executor in executors.values())
+    done = Dispatched()
+    look = _decide(rest[:taken], now, executors, finished_here())
+    _carry_out(look, now, executors, instance, done)
+    done.rest = look.rest + rest[taken:]
     return done
 
 
@@ -175,7 +194,7 @@ def _decide(
             else:
                 look.waiting_jobs.add(row.job_id)
         elif not room[row.executor]:
-            look.backlog = True
+            look.rest.append(row)
         else:
             room[row.executor] -= 1
             running.append((row.execution_id, now))

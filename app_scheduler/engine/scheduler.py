@@ -49,7 +49,7 @@ from app_scheduler.conf import console_settings
 from app_scheduler.engine import jobstore, recovery
 from app_scheduler.engine.adoption import adopt
 from app_scheduler.engine.claim import Outage, claim, next_tick
-from app_scheduler.engine.dispatch import Dispatched, dispatch, next_available
+from app_scheduler.engine.dispatch import Dispatched, dispatch, dispatch_rest, next_available
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
 from app_scheduler.engine.jobstore import KEEP, Change, SpecJobStore, anchor_of, document_of
 from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
@@ -70,6 +70,8 @@ from app_scheduler.registry import registry
 
 logger = logging.getLogger("app_scheduler")
 
+#: The longest that dispatch goes on filling slots as they become free, before ticks and the lease have their turn.
+BURST_SECONDS = 0.25
 #: The longest that the loop sleeps: a change by any process is seen within it, on every database.
 LONGEST_SLEEP_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 10.0
@@ -117,6 +119,7 @@ class ConsoleScheduler(BackgroundScheduler):
         self._event = threading.Event()
         for alias, executor in create_executors().items():
             executor.on_finish = self._recorder.put
+            executor.on_free = self._give_slot
             if alias not in self._executors:
                 self.add_executor(executor, alias)
         for alias, executor in self._executors.items():
@@ -531,11 +534,7 @@ class ConsoleScheduler(BackgroundScheduler):
                 self._outage = None
             self._tell_claimed(claimed.entries)
         looked_at = utc_now()
-        dispatched = dispatch(
-            looked_at, self._executors, instance=self.instance, finished_here=self._recorder.unflushed
-        )
-        self._backlog = dispatched.backlog
-        self._tell_dispatched(dispatched)
+        self._dispatch()
         if more:
             return 0.0
         # What is queued and was not started waits for a slot or for its job's turn; a run that ends wakes the loop.
@@ -543,6 +542,25 @@ class ConsoleScheduler(BackgroundScheduler):
         now = utc_now()
         waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
         return min([*waits, LONGEST_SLEEP_SECONDS])
+
+    def _dispatch(self) -> None:
+        """Fill the free slots, and go on for a moment while rows wait and slots become free."""
+        event = self._event
+        assert event is not None
+        options: Any = {"instance": self.instance, "finished_here": self._recorder.unflushed}
+        until = time.monotonic() + BURST_SECONDS
+        dispatched = dispatch(utc_now(), self._executors, **options)
+        self._tell_dispatched(dispatched)
+        while dispatched.rest and not self._stopping.is_set() and self._lease.is_fresh():
+            self._backlog = True
+            left = until - time.monotonic()
+            if left <= 0 or not event.wait(left):
+                return
+            event.clear()
+            if any(executor.free for executor in self._consoles()):
+                dispatched = dispatch_rest(dispatched.rest, utc_now(), self._executors, **options)
+                self._tell_dispatched(dispatched)
+        self._backlog = False
 
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
@@ -688,6 +706,11 @@ class ConsoleScheduler(BackgroundScheduler):
         )
 
     # --- APScheduler's events -------------------------------------------------------------------------------------
+
+    def _give_slot(self) -> None:
+        """Let a slot that has become free go to whoever waits for one, before the outcome is even recorded."""
+        if self._backlog:
+            self.wakeup()
 
     def _after_recording(self, outcomes: Sequence[Outcome]) -> None:
         if self._backlog or self._stopping.is_set():

@@ -21,6 +21,8 @@ class ConsoleExecutor(BaseExecutor):
     slots: int
     #: Takes the outcome of each run; the scheduler sets it to its recorder.
     on_finish: Callable[[Outcome], None]
+    #: Says that a slot has become free; the scheduler sets it to what gives it to whoever waits.
+    on_free: Callable[[], None]
 
     @property
     @abstractmethod

@@ -77,3 +77,4 @@ class ThreadsExecutor(ConsoleExecutor):
                 with self._condition:
                     self._running.discard(run.execution_id)
                     self._condition.notify_all()
+                self.on_free()
