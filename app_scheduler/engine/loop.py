@@ -1,0 +1,445 @@
+"""The loop: what a process that serves does between its start and its stop.
+
+It beats, holds or waits for the lease and, while it leads, claims ticks and dispatches executions. APScheduler's
+``_process_jobs`` is replaced as a whole: it submits first and writes after, deletes jobs whose executor is unknown,
+deletes finished one-off jobs, and an exception in it ends its thread while ``running`` stays true.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
+    EVENT_JOB_MISSED,
+    EVENT_JOB_SUBMITTED,
+    EVENT_SCHEDULER_PAUSED,
+    EVENT_SCHEDULER_RESUMED,
+    EVENT_SCHEDULER_SHUTDOWN,
+    EVENT_SCHEDULER_STARTED,
+    JobExecutionEvent,
+    JobSubmissionEvent,
+    SchedulerEvent,
+)
+from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_PAUSED, STATE_RUNNING, STATE_STOPPED
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, reset_queries, transaction
+
+from app_scheduler.conf import console_settings
+from app_scheduler.engine import recovery
+from app_scheduler.engine.adoption import adopt
+from app_scheduler.engine.claim import Outage, claim, next_tick
+from app_scheduler.engine.dispatch import Dispatched, dispatch, dispatch_rest, next_available
+from app_scheduler.engine.executors import ConsoleExecutor, create_executors
+from app_scheduler.engine.jobstore import SpecJobStore
+from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
+from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.recorder import Recorder
+from app_scheduler.engine.runner import Outcome
+from app_scheduler.engine.wakeup import Doorbell
+from app_scheduler.models import (
+    ExecutionDetail,
+    JobSpec,
+    JobState,
+    SchedulerLease,
+    Status,
+)
+from app_scheduler.registry import registry
+
+logger = logging.getLogger("app_scheduler")
+
+#: The longest that dispatch goes on filling slots as they become free, before ticks and the lease have their turn.
+BURST_SECONDS = 0.25
+#: The longest that the loop sleeps: a change by any process is seen within it, on every database.
+LONGEST_SLEEP_SECONDS = 1.0
+MAX_BACKOFF_SECONDS = 10.0
+
+_EVENT_OF = {
+    Status.EXECUTED: EVENT_JOB_EXECUTED,
+    Status.ERROR: EVENT_JOB_ERROR,
+    Status.TIMED_OUT: EVENT_JOB_ERROR,
+    Status.MISSED: EVENT_JOB_MISSED,
+    Status.MAX_INSTANCES: EVENT_JOB_MAX_INSTANCES,
+}
+
+
+class LoopScheduler(BackgroundScheduler):
+    """A scheduler with the loop in it. ``state`` is RUNNING while this process leads, PAUSED while it does not."""
+
+    def __init__(self) -> None:
+        self._make_engine()
+        super().__init__(timezone=settings.TIME_ZONE, job_defaults=dict(console_settings.job_defaults))
+        self.add_jobstore(SpecJobStore(), "default")
+
+    def _make_engine(self) -> None:
+        self._lease = Lease()
+        self._recorder = Recorder(self._after_recording)
+        self._doorbell = Doorbell(self.wakeup)
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
+        self._tables_missing = False
+        self._prepared = False
+        self._failures = 0
+        self._last_error = ""
+        self._backlog = False
+        self._outage: Outage | None = None
+
+    # --- starting and stopping ------------------------------------------------------------------------------------
+
+    def start(self, paused: bool = False) -> None:
+        """Serve: run the loop in a thread of its own. No query is made here; the loop waits for Django and its tables.
+
+        Raises ``SchedulerAlreadyRunningError`` when this process serves already.
+        """
+        if self._thread is not None:
+            raise SchedulerAlreadyRunningError
+        self._check_uwsgi()
+        self._event = threading.Event()
+        for alias, executor in create_executors().items():
+            executor.on_finish = self._recorder.put
+            executor.on_free = self._give_slot
+            if alias not in self._executors:
+                self.add_executor(executor, alias)
+        for alias, executor in self._executors.items():
+            executor.start(self, alias)
+        self._stopping.clear()
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._main_loop, name="app_scheduler", daemon=True)
+        self._thread.start()
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Stop cleanly: hand the lease over at once, then wait for what runs, if asked, and record it.
+
+        Raises ``SchedulerNotRunningError`` when this process does not serve.
+        """
+        if self._thread is None:
+            raise SchedulerNotRunningError
+        self._wait_for_runs = wait
+        self._stopping.set()
+        self.wakeup()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(console_settings.shutdown_seconds + 5)
+
+    def begin_shutdown(self) -> None:
+        """Ask the loop to stop, without waiting for it; safe in a signal handler."""
+        self._stopping.set()
+        if self._event is not None:
+            self._event.set()
+
+    _wait_for_runs = True
+
+    @property
+    def serving(self) -> bool:
+        """Tell whether the loop runs in this process."""
+        return self._thread is not None and not self._stopped.is_set()
+
+    @property
+    def leading(self) -> bool:
+        """Tell whether this process leads."""
+        return self._lease.held
+
+    @property
+    def instance(self) -> str:
+        """The id of this process among the instances."""
+        return self._lease.instance
+
+    def wait_until_stopped(self, seconds: float | None = None) -> bool:
+        return self._stopped.wait(seconds)
+
+    def _attach(self) -> None:
+        """Let this process act on stored jobs. A client attaches at its first act; it never leads."""
+        if self.state == STATE_STOPPED:
+            self._jobstores["default"].start(self, "default")
+            self.state = STATE_PAUSED
+
+    def _act(self) -> None:
+        if apps.ready:
+            self._attach()
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: threads and locks do not survive a fork, and the lease is the parent's."""
+        pending = list(self._pending_jobs)
+        listeners = list(self._listeners)
+        self._thread = None
+        self._event = None
+        self.state = STATE_STOPPED
+        self._make_engine()
+        super().__init__(timezone=settings.TIME_ZONE, job_defaults=dict(console_settings.job_defaults))
+        self.add_jobstore(SpecJobStore(), "default")
+        self._pending_jobs = pending
+        self._listeners = listeners
+
+    def wakeup(self) -> None:
+        """Let this process's loop look at once."""
+        if self._event is not None:
+            self._event.set()
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def _main_loop(self) -> None:
+        # Until then jobs that apps add in their ready() are kept, since no query may be made there.
+        apps.ready_event.wait()
+        self._attach()
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
+        event = self._event
+        assert event is not None
+        while not self._stopping.is_set():
+            seconds = self._process_jobs()
+            event.wait(seconds)
+            event.clear()
+        self._finish()
+
+    def _process_jobs(self) -> float:
+        """Do one pass; return the seconds to sleep. Never raises: a fault is logged, shown and tried again."""
+        try:
+            close_old_connections()
+            reset_queries()
+            seconds = self._pass()
+            if self._failures:
+                logger.info("The scheduler's loop goes on after %d failed passes", self._failures)
+            self._failures = 0
+            self._tables_missing = False
+            return seconds
+        except Exception as error:
+            return self._after_failure(error)
+
+    def _after_failure(self, error: Exception) -> float:
+        is_database = isinstance(error, (DatabaseError, InterfaceError))
+        if is_database and self._are_tables_missing():
+            if not self._tables_missing:
+                logger.info("The scheduler waits for its tables; run `manage.py migrate`")
+            self._tables_missing = True
+            return LONGEST_SLEEP_SECONDS
+        self._failures += 1
+        self._last_error = f"{type(error).__name__}: {error}"[:2000]
+        if is_database and self._failures < 3:
+            logger.warning("A pass of the scheduler failed: %s", self._last_error)
+        else:
+            logger.error("A pass of the scheduler failed", exc_info=error)
+        connection.close()
+        return min(0.1 * 2 ** min(self._failures, 10), MAX_BACKOFF_SECONDS)
+
+    def _are_tables_missing(self) -> bool:
+        try:
+            tables = set(connection.introspection.table_names())
+        except Exception:
+            return False
+        return not {model._meta.db_table for model in (JobSpec, ExecutionDetail, SchedulerLease)} <= tables
+
+    def _pass(self) -> float:
+        if not self._prepared:
+            self._prepare()
+        lease = self._keep_lease()
+        if not self._lease.held:
+            return LONGEST_SLEEP_SECONDS
+        now = utc_now()
+        more = False
+        if lease.paused_at is None:
+            claimed = claim(now, outage=self._outage)
+            more = claimed.more
+            if self._outage and not claimed.jobs:
+                self._outage = None
+            self._tell_claimed(claimed.entries)
+        looked_at = utc_now()
+        self._dispatch()
+        if more:
+            return 0.0
+        # What is queued and was not started waits for a slot or for its job's turn; a run that ends wakes the loop.
+        moments = [next_available(looked_at), next_tick() if lease.paused_at is None else None]
+        now = utc_now()
+        waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
+        return min([*waits, LONGEST_SLEEP_SECONDS])
+
+    def _dispatch(self) -> None:
+        """Fill the free slots, and go on for a moment while rows wait and slots become free."""
+        event = self._event
+        assert event is not None
+        options: Any = {"instance": self.instance, "finished_here": self._recorder.unflushed}
+        until = time.monotonic() + BURST_SECONDS
+        dispatched = dispatch(utc_now(), self._executors, **options)
+        self._tell_dispatched(dispatched)
+        while dispatched.rest and not self._stopping.is_set() and self._lease.is_fresh():
+            self._backlog = True
+            left = until - time.monotonic()
+            if left <= 0 or not event.wait(left):
+                return
+            event.clear()
+            if any(executor.free for executor in self._consoles()):
+                dispatched = dispatch_rest(dispatched.rest, utc_now(), self._executors, **options)
+                self._tell_dispatched(dispatched)
+        self._backlog = False
+
+    def _prepare(self) -> None:
+        """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
+        ensure_lease()
+        self._beat()
+        registry.discover()
+        adopted = adopt(utc_now())
+        if adopted:
+            logger.info("Jobs of plain django-apscheduler were adopted: %s", ", ".join(adopted[:20]))
+        with transaction.atomic():
+            # One process at a time: the others then find everything up to date.
+            SchedulerLease.objects.select_for_update().get(id=SchedulerLease.SINGLETON)
+            self._bring_in_jobs_of_code()
+        self._doorbell.listen()
+        self._prepared = True
+        logger.info("Scheduler instance %s is ready", self.instance)
+
+    @abstractmethod
+    def _bring_in_jobs_of_code(self) -> None:
+        """Bring the jobs that the code asks for into the table."""
+
+    @abstractmethod
+    def resume_jobs(self, ids: Sequence[str]) -> list[str]:
+        """Let paused jobs go on; return the ids of those that were paused."""
+
+    def _keep_lease(self) -> SchedulerLease:
+        """Beat and renew when it is time, take the lease when it is free, and notice when it is lost."""
+        lease = read_lease()
+        if lease is None:
+            ensure_lease()
+            lease = read_lease()
+        assert lease is not None
+        was_leading = self._lease.held
+        if was_leading and (lease.holder != self.instance or lease.token != self._lease.token):
+            self._lease.held = False
+        free = not lease.holder or lease.expires_at <= lease.now  # type: ignore[attr-defined]  # an annotation
+        due = self._lease.due()
+        if (self._lease.held and (due or not self._lease.is_fresh())) or (not self._lease.held and free):
+            self._lease.acquire(self._doorbell.port)
+        if self._lease.held and (not was_leading or lease.token != self._lease.token):
+            lease = read_lease() or lease
+            self._begin_to_lead(lease)
+        elif was_leading and not self._lease.held:
+            self._cease_to_lead()
+        if due or was_leading != self._lease.held:
+            self._beat()
+            if self._lease.held:
+                recovery.reap(utc_now())
+                self._resume_paused_until()
+        return lease
+
+    def _resume_paused_until(self) -> None:
+        over = JobSpec.objects.filter(state=JobState.PAUSED, paused_until__lte=utc_now())
+        ids = list(over.values_list("job_id", flat=True)[:1000])
+        if ids:
+            self.resume_jobs(ids)
+
+    def _beat(self) -> None:
+        busy = sum(executor.busy for executor in self._consoles())
+        slots = sum(executor.slots for executor in self._consoles())
+        self._lease.beat(slots=slots, busy=busy, version=_version(), last_error=self._last_error)
+        self._last_error = "" if not self._failures else self._last_error
+
+    def _consoles(self) -> list[ConsoleExecutor]:
+        return [executor for executor in self._executors.values() if isinstance(executor, ConsoleExecutor)]
+
+    def _begin_to_lead(self, lease: SchedulerLease) -> None:
+        self.state = STATE_RUNNING
+        self._outage = None
+        if lease.down_since and lease.led_since and lease.led_since - lease.down_since > timedelta(seconds=1):
+            self._outage = Outage(lease.down_since, lease.led_since)
+        logger.info("Instance %s leads, token %d", self.instance, self._lease.token)
+        healed = recovery.heal(utc_now())
+        if healed:
+            logger.info("Jobs that were broken are scheduled again: %s", ", ".join(healed))
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
+
+    def _cease_to_lead(self) -> None:
+        self.state = STATE_PAUSED
+        logger.warning("Instance %s lost the lease and is on standby", self.instance)
+        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
+
+    def _finish(self) -> None:
+        """Hand over at once, then let what runs here end, and say of the rest that it was interrupted."""
+        try:
+            self._lease.release()
+            self._doorbell.ring()
+            deadline = time.monotonic() + (console_settings.shutdown_seconds if self._wait_for_runs else 0)
+            while any(executor.busy for executor in self._consoles()) and time.monotonic() < deadline:
+                if self._lease.due():
+                    self._beat()
+                for executor in self._consoles():
+                    executor.stop(min(0.5, max(0.0, deadline - time.monotonic())))
+            self._recorder.stop(max(1.0, deadline - time.monotonic()))
+            self._interrupt_rest()
+            self._lease.leave()
+        except Exception:
+            logger.warning("The scheduler could not take its leave; others will notice within the lease", exc_info=True)
+        finally:
+            self._doorbell.close()
+            connection.close()
+            self.state = STATE_STOPPED
+            self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
+            self._executors.clear()
+            self._prepared = False
+            self._thread = None
+            self._stopped.set()
+            logger.info("Scheduler instance %s has stopped", self.instance)
+
+    def _interrupt_rest(self) -> None:
+        rest = ExecutionDetail.objects.running().filter(instance=self.instance)
+        recovery.interrupt(
+            list(rest.select_related("execution__job__spec")), utc_now(), "The {instance} that ran it was stopped."
+        )
+
+    # --- APScheduler's events -------------------------------------------------------------------------------------
+
+    def _give_slot(self) -> None:
+        """Let a slot that has become free go to whoever waits for one, before the outcome is even recorded."""
+        if self._backlog:
+            self.wakeup()
+
+    def _after_recording(self, outcomes: Sequence[Outcome]) -> None:
+        if self._backlog or self._stopping.is_set():
+            self.wakeup()
+        elif any(outcome.run for outcome in outcomes) and ExecutionDetail.objects.queued().exists():
+            # Something may wait for its own job's turn.
+            self.wakeup()
+        for outcome in outcomes if self._listeners else ():
+            run = outcome.run
+            self._dispatch_event(
+                JobExecutionEvent(
+                    _EVENT_OF[outcome.status],
+                    run.job_id,
+                    "default",
+                    run.run_time,
+                    retval=outcome.value,
+                    exception=outcome.error,
+                    traceback=outcome.traceback,
+                )
+            )
+
+    def _tell_claimed(self, entries: Sequence[Any]) -> None:
+        for entry in entries if self._listeners else ():
+            if entry.status == Status.MISSED:
+                self._dispatch_event(JobExecutionEvent(EVENT_JOB_MISSED, entry.job_id, "default", entry.run_time))
+
+    def _tell_dispatched(self, dispatched: Dispatched) -> None:
+        if not self._listeners:
+            return
+        for run in dispatched.started:
+            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_SUBMITTED, run.job_id, "default", [run.run_time]))
+        for row, status in dispatched.settled:
+            job_id, run_time = row.job_id, row.run_time
+            if status == Status.MAX_INSTANCES:
+                event: Any = JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job_id, "default", [run_time])
+            else:
+                event = JobExecutionEvent(EVENT_JOB_MISSED, job_id, "default", run_time)
+            self._dispatch_event(event)
+
+
+def _version() -> str:
+    return f"APScheduler {version('apscheduler')}"
