@@ -38,6 +38,7 @@ class SelectFilter(admin.SimpleListFilter):
         return queryset if value in (None, "") else self.narrow(queryset, str(value))
 
     def narrow(self, queryset: Any, value: str) -> Any:
+        """Return the rows that the chosen value means; each filter has its own."""
         raise NotImplementedError
 
     def has_output(self) -> bool:

@@ -80,7 +80,7 @@ class NamesField(serializers.CharField):
         self.known = known
         super().__init__(required=False, **options)
 
-    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
+    def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]  # its stubs want another result
         names = [name.strip() for name in super().to_internal_value(data).split(",") if name.strip()]
         for name in names:
             if name not in self.known:

@@ -104,7 +104,7 @@ class FieldsQuery(Query):
     """Which fields of an execution to show."""
 
     # Declared fields are taken out of the class, so that the attribute of the same name stays what it is.
-    fields = NamesField(  # type: ignore[assignment]
+    fields = NamesField(  # type: ignore[assignment]  # declared fields are taken out of the class
         EXECUTION_FIELDS, help_text="The fields to show, separated by commas; all of them where it is left out."
     )
 

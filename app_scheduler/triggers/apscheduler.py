@@ -265,7 +265,7 @@ def _date_document(trigger: Any) -> Document:
     document: Document = {"type": "date", "run_date": moment}
     # A plain offset is in the date already and names no zone.
     if getattr(moment.tzinfo, "key", None) or getattr(moment.tzinfo, "zone", None):
-        document["timezone"] = name_of_zone(moment.tzinfo)  # type: ignore[arg-type]
+        document["timezone"] = name_of_zone(moment.tzinfo)  # type: ignore[arg-type]  # always aware
     return document
 
 

@@ -262,7 +262,7 @@ def moment_of(text: str, document: Mapping[str, Any]) -> datetime:
 
 def _in_utc(moment: datetime) -> datetime:
     # The last hours of year 9999 have no UTC equivalent in zones behind it.
-    return instant_of(moment.replace(tzinfo=None), moment.tzinfo)  # type: ignore[arg-type]
+    return instant_of(moment.replace(tzinfo=None), moment.tzinfo)  # type: ignore[arg-type]  # any tzinfo will do
 
 
 def _ends_before_start(document: Document) -> bool:

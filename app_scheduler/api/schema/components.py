@@ -152,7 +152,7 @@ _NEEDS = {
 
 def _register(auto_schema: Any, name: str) -> Schema:
     # A copy: the generator takes enumerations out of what it is given, and the next schema would lack them.
-    component: Any = ResolvedComponent(  # type: ignore[no-untyped-call]
+    component: Any = ResolvedComponent(  # type: ignore[no-untyped-call]  # has no types
         name, ResolvedComponent.SCHEMA, deepcopy(COMPONENTS[name]), object=f"console.{name}"
     )
     if component not in auto_schema.registry:
@@ -171,25 +171,25 @@ class ComponentField(serializers.Field):  # type: ignore[type-arg]  # generic in
         super().__init__(**options)
 
 
-class _ComponentFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class _ComponentFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # has no types
     target_class = ComponentField
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> Schema:
         return _register(auto_schema, self.target.request if direction == "request" else self.target.component)
 
 
-class _MomentFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class _MomentFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # has no types
     target_class = MomentField
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> Schema:
         return {"type": "string", "description": "ISO 8601.", "example": "2026-12-01T12:00:00+11:00"}
 
 
-class Errors(serializers.Serializer):  # type: ignore[type-arg]
+class Errors(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """Messages by path."""
 
 
-class _ErrorsSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class _ErrorsSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # has no types
     target_class = Errors
 
     def map_serializer(self, auto_schema: Any, direction: str) -> Schema:

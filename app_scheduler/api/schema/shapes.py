@@ -14,7 +14,7 @@ from app_scheduler.api.schema.components import ComponentField
 from app_scheduler.signature import MASK
 
 
-class Shown(serializers.Serializer):  # type: ignore[type-arg]
+class Shown(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """What an answer is made of: every field is there, and none may be sent."""
 
     def get_fields(self) -> Any:
@@ -87,7 +87,7 @@ def _document(*, change: bool = False) -> dict[str, Any]:
     }
 
 
-class NewJob(serializers.Serializer):  # type: ignore[type-arg]
+class NewJob(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """The document of a new job. What is read-only in an answer is ignored."""
 
     replace_existing = serializers.BooleanField(
@@ -101,7 +101,7 @@ class NewJob(serializers.Serializer):  # type: ignore[type-arg]
         return {**_document(), **super().get_fields()}
 
 
-class JobChange(serializers.Serializer):  # type: ignore[type-arg]
+class JobChange(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """The document of a job that exists. What is read-only in an answer is ignored."""
 
     revision = serializers.IntegerField(
