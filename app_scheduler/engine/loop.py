@@ -40,7 +40,8 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from app_scheduler.conf import console_settings
 from app_scheduler.engine import recovery
 from app_scheduler.engine.adoption import adopt
-from app_scheduler.engine.claim import Outage, claim, next_tick
+from app_scheduler.engine.claim import claim, next_tick
+from app_scheduler.engine.decide import Outage
 from app_scheduler.engine.dispatch import Dispatched, dispatch, dispatch_rest, next_available
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
 from app_scheduler.engine.jobstore import SpecJobStore

@@ -155,11 +155,11 @@ def test_two_changes_at_once_both_hold(actor: Actor, monkeypatch: pytest.MonkeyP
 
     def plan_while_another_saves(spec: JobSpec, data: dict[str, Any], **options: Any) -> services.PlannedChange:
         planned = real(spec, data, **options)
-        monkeypatch.setattr(services, "plan_change", real)
+        monkeypatch.setattr("app_scheduler.services.jobs.plan_change", real)
         services.change_job("sum", {"max_instances": 9}, actor)
         return planned
 
-    monkeypatch.setattr(services, "plan_change", plan_while_another_saves)
+    monkeypatch.setattr("app_scheduler.services.jobs.plan_change", plan_while_another_saves)
     services.change_job("sum", {"name": "Both"}, actor)
     spec = services.get_job("sum")
     assert (spec.name, spec.max_instances) == ("Both", 9)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from app_scheduler.engine.claim import Outage, claim, due_specs
+from app_scheduler.engine.claim import claim, due_specs
+from app_scheduler.engine.decide import Outage
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.models import ExecutionDetail, JobSpec, JobState, Status
 from tests.integration.engine.conftest import START, MakeJob, next_run_time

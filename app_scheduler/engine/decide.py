@@ -1,0 +1,133 @@
+"""What becomes of a due job: which executions its ticks get and when it is due next, from its definition alone.
+
+Nothing is read or written here, so that each rule about coalescing and misfires can be tested without a database.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from app_scheduler import triggers
+from app_scheduler.engine.queue import Entry
+from app_scheduler.exceptions import ConsoleError
+from app_scheduler.models import JobSpec, JobState, Status
+from app_scheduler.registry import registry
+
+logger = logging.getLogger(__name__)
+
+#: Ticks of one job that one pass queues where its job does not coalesce; the next pass goes on from there.
+TICKS_PER_PASS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The time in which nobody led, to be named where it made ticks late."""
+
+    since: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        local = [timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S") for moment in (self.since, self.until)]
+        return f"no scheduler was running from {local[0]} to {local[1]}"
+
+
+@dataclass(slots=True)
+class Decision:
+    """What becomes of a due job: the executions of its ticks and its next tick."""
+
+    spec: JobSpec
+    seen: datetime
+    next_run_time: datetime | None
+    entries: list[Entry] = field(default_factory=list)
+    state: JobState = JobState.SCHEDULED
+    state_reason: str = ""
+
+
+def decide(spec: JobSpec, now: datetime, outage: Outage | None = None) -> Decision:
+    """Decide about a due job from its definition alone; nothing is read or written."""
+    seen = spec.job.next_run_time
+    assert seen is not None
+    try:
+        registry.get(spec.function)
+        schedule = triggers.schedule_for(spec.trigger, anchor=spec.anchor)
+        return _decide(spec, schedule, seen, now, outage)
+    except ConsoleError as error:
+        reason = str(error)
+    except Exception as error:
+        logger.exception("Job %s cannot be scheduled", spec.job_id)
+        reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
+    entry = Entry(spec.job_id, seen, now, Status.MISSED, reason=reason)
+    return Decision(spec, seen, None, [entry], JobState.BROKEN, reason)
+
+
+def _decide(
+    spec: JobSpec, schedule: triggers.Schedule, seen: datetime, now: datetime, outage: Outage | None
+) -> Decision:
+    grace = None if spec.misfire_grace_time is None else timedelta(seconds=spec.misfire_grace_time)
+    overdue_until = None if grace is None else now - grace
+    decision = Decision(spec, seen, None)
+    last = seen
+    if overdue_until is not None and seen < overdue_until:
+        # What is beyond the grace time is missed, and told in one row however long the gap was. A job that coalesces
+        # runs once for all its ticks if the last of them is still in time.
+        last = schedule.last_before(overdue_until, seen) or seen
+        newest = schedule.last_before(now, seen) or seen
+        if not (spec.coalesce and newest > last):
+            decision.entries.append(_missed(spec, schedule, seen, last, now, outage))
+            following = schedule.next_after(last)
+            if following is None or following > now:
+                return advance(decision, following)
+            seen = following
+    if spec.coalesce:
+        last = schedule.last_before(now, seen) or seen
+        count = 1 + schedule.count_between(seen, last)
+        entry = _queued(spec, schedule, last, now)
+        if count > 1:
+            entry.tick_count = count
+            entry.reason = f"Runs once for {count} ticks since {_local(seen)}."
+            if outage and seen < outage.until:
+                entry.reason += f" In between {outage}."
+        decision.entries.append(entry)
+        return advance(decision, schedule.next_after(max(last, now)))
+    tick: datetime | None = seen
+    while tick is not None and tick <= now and len(decision.entries) < TICKS_PER_PASS:
+        decision.entries.append(_queued(spec, schedule, tick, now))
+        tick = schedule.next_after(tick)
+    return advance(decision, tick)
+
+
+def advance(decision: Decision, following: datetime | None) -> Decision:
+    decision.next_run_time = following
+    if following is None:
+        decision.state = JobState.FINISHED
+        decision.state_reason = "Its schedule has come to its end."
+    return decision
+
+
+def _queued(spec: JobSpec, schedule: triggers.Schedule, tick: datetime, now: datetime) -> Entry:
+    # Jitter delays the run; the schedule keeps its ticks, or every tick would move the next one.
+    delay = timedelta(seconds=random.uniform(0, schedule.jitter)) if schedule.jitter else timedelta(0)
+    return Entry(spec.job_id, tick, now, available_at=tick + delay if delay else min(tick, now))
+
+
+def _missed(
+    spec: JobSpec, schedule: triggers.Schedule, seen: datetime, last: datetime, now: datetime, outage: Outage | None
+) -> Entry:
+    count = 1 + schedule.count_between(seen, last)
+    reason = (
+        f"It was more than its misfire grace time of {spec.misfire_grace_time} s late"
+        if count == 1
+        else f"These {count} ticks since {_local(seen)} were more than the misfire grace time of "
+        f"{spec.misfire_grace_time} s late"
+    )
+    reason += f": {outage}." if outage and seen < outage.until else "."
+    return Entry(spec.job_id, last, now, Status.MISSED, tick_count=count, reason=reason)
+
+
+def _local(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")

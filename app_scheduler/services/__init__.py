@@ -1,0 +1,67 @@
+"""The one door for everything that a person or a client does with jobs and executions.
+
+The admin, the API, the import and the commands parse, check permission, call one function here, and report. No rule
+lives in a door, and nothing here sees a request. Each act goes through this process's live scheduler and leaves a
+``LogEntry`` with who, what and why.
+"""
+
+from app_scheduler.services.audit import MAX_REASON, Actor
+from app_scheduler.services.executions import (
+    acknowledge_execution,
+    acknowledge_executions,
+    cancel_execution,
+    get_execution,
+    retry_execution,
+    run_now,
+)
+from app_scheduler.services.imports import PlannedRow, RowAction, carry_out_import, plan_import
+from app_scheduler.services.jobs import (
+    PlannedChange,
+    change_job,
+    create_job,
+    delete_job,
+    delete_jobs,
+    get_job,
+    pause_job,
+    pause_jobs,
+    plan_change,
+    resume_job,
+    resume_jobs,
+    upcoming_ticks,
+)
+from app_scheduler.services.previews import MAX_PREVIEW, Preview, preview
+from app_scheduler.services.scheduling import SchedulerStatus, pause_all, resume_all, status
+
+__all__ = [
+    "MAX_PREVIEW",
+    "MAX_REASON",
+    "Actor",
+    "PlannedChange",
+    "PlannedRow",
+    "Preview",
+    "RowAction",
+    "SchedulerStatus",
+    "acknowledge_execution",
+    "acknowledge_executions",
+    "cancel_execution",
+    "carry_out_import",
+    "change_job",
+    "create_job",
+    "delete_job",
+    "delete_jobs",
+    "get_execution",
+    "get_job",
+    "pause_all",
+    "pause_job",
+    "pause_jobs",
+    "plan_change",
+    "plan_import",
+    "preview",
+    "resume_all",
+    "resume_job",
+    "resume_jobs",
+    "retry_execution",
+    "run_now",
+    "status",
+    "upcoming_ticks",
+]

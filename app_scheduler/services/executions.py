@@ -1,0 +1,175 @@
+"""What people and clients do with executions: run now, retry, cancel, acknowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin.models import CHANGE
+from django.db import IntegrityError, transaction
+from django_apscheduler.models import DjangoJob, DjangoJobExecution
+
+from app_scheduler import scheduler
+from app_scheduler.engine.queue import Entry, enqueue, settle, utc_now
+from app_scheduler.exceptions import ExecutionNotFound, InvalidInput, JobNotFound
+from app_scheduler.models import (
+    FAILURES,
+    ExecutionDetail,
+    ExecutionOrigin,
+    JobSpec,
+    Status,
+)
+from app_scheduler.registry import registry
+from app_scheduler.services.audit import MAX_REASON, Actor, log_about, log_jobs, with_reason
+from app_scheduler.services.jobs import get_job
+
+
+def run_now(
+    ids: Sequence[str],
+    actor: Actor,
+    *,
+    args: Any = None,
+    kwargs: Any = None,
+    reason: str = "",
+) -> list[int]:
+    """Queue one execution of each job, at once and beside its schedule; return their ids, in the order of ``ids``.
+
+    ``args`` and ``kwargs`` replace the job's own for this run. Raises ``JobNotFound`` or ``InvalidInput`` for the
+    first job that cannot run; then none is queued.
+    """
+    ids = list(dict.fromkeys(ids))
+    specs = {spec.job_id: spec for spec in JobSpec.objects.filter(job_id__in=ids)}
+    now = utc_now()
+    entries = []
+    for job_id in ids:
+        if job_id not in specs:
+            raise JobNotFound(job_id)
+        run_args, run_kwargs = _arguments(specs[job_id], args, kwargs)
+        entries.append(
+            Entry(
+                job_id,
+                now,
+                now,
+                origin=ExecutionOrigin.MANUAL,
+                requested_by_id=actor.user_id,
+                args=run_args,
+                kwargs=run_kwargs,
+                reason=reason[:MAX_REASON],
+            )
+        )
+    try:
+        with transaction.atomic():
+            queued = enqueue(entries)
+            message = [with_reason(f"Run now, execution {pk}", reason) for pk in queued]
+            log_jobs([(specs[job_id], CHANGE, text) for job_id, text in zip(ids, message, strict=True)], actor)
+            scheduler.announce_queued()
+    except IntegrityError:
+        raise JobNotFound(_first_missing(ids)) from None
+    return queued
+
+
+def _first_missing(ids: Sequence[str]) -> str:
+    """Return the job that somebody deleted while it was being run."""
+    found = set(DjangoJob.objects.filter(id__in=ids).values_list("id", flat=True))
+    return next((job_id for job_id in ids if job_id not in found), ids[0])
+
+
+def _arguments(spec: JobSpec, args: Any, kwargs: Any) -> tuple[list[Any] | None, dict[str, Any] | None]:
+    signature = registry.get(spec.function).signature
+    if args is None and kwargs is None:
+        return None, None
+    given = signature.unmasked(
+        spec.args if args is None else args, spec.kwargs if kwargs is None else kwargs, spec.args, spec.kwargs
+    )
+    return signature.clean(*given)
+
+
+def get_execution(execution_id: int) -> DjangoJobExecution:
+    """Return an execution with its detail and its job. Raises ``ExecutionNotFound``."""
+    found = DjangoJobExecution.objects.select_related("detail__requested_by", "job__spec").filter(pk=execution_id)
+    execution = found.first()
+    if execution is None:
+        raise ExecutionNotFound(execution_id)
+    return execution
+
+
+def retry_execution(execution_id: int, actor: Actor, *, args: Any = None, kwargs: Any = None, reason: str = "") -> int:
+    """Queue an ended execution again, with its own arguments or with others; return the new one's id."""
+    execution = get_execution(execution_id)
+    if execution.status in (Status.QUEUED, Status.STARTED):
+        raise InvalidInput("This execution has not ended yet. Wait for its verdict, or run the job now.")
+    spec = get_job(execution.job_id)
+    detail: ExecutionDetail | None = getattr(execution, "detail", None)
+    if args is None and kwargs is None and detail is not None and detail.args is not None:
+        args, kwargs = detail.args, detail.kwargs
+    run_args, run_kwargs = _arguments(spec, args, kwargs)
+    now = utc_now()
+    try:
+        with transaction.atomic():
+            (new_id,) = enqueue(
+                [
+                    Entry(
+                        spec.job_id,
+                        now,
+                        now,
+                        origin=ExecutionOrigin.RETRY,
+                        requested_by_id=actor.user_id,
+                        args=run_args,
+                        kwargs=run_kwargs,
+                        attempt=(detail.attempt if detail else 1) + 1,
+                        retry_of_id=execution.pk,
+                        reason=reason[:MAX_REASON],
+                    )
+                ]
+            )
+            log_jobs([(spec, CHANGE, with_reason(f"Retried execution {execution.pk} as {new_id}", reason))], actor)
+            scheduler.announce_queued()
+    except IntegrityError:
+        # Retention deleted it, or somebody its job, between our look and our commit.
+        raise ExecutionNotFound(execution_id) from None
+    return new_id
+
+
+def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> None:
+    """Take a queued execution out of the queue. One that runs in a thread cannot be stopped from outside."""
+    execution = get_execution(execution_id)
+    text = with_reason(f"Cancelled by {actor.user or 'a program'}", reason) + "."
+    with transaction.atomic():
+        if not settle([(execution.pk, execution.job_id, Status.CANCELLED, text)], utc_now()):
+            raise InvalidInput(
+                "Only a queued execution can be cancelled; this one has started. A thread cannot be stopped."
+                if get_execution(execution_id).status == Status.STARTED
+                else "This execution has ended already."
+            )
+        spec = JobSpec.objects.filter(job_id=execution.job_id).first()
+        if spec is not None:
+            log_jobs([(spec, CHANGE, with_reason(f"Cancelled execution {execution.pk}", reason))], actor)
+
+
+def acknowledge_executions(ids: Sequence[int], actor: Actor, *, note: str = "") -> int:
+    """Note that somebody has seen these failures; return how many were open."""
+    with transaction.atomic():
+        open_failures = ExecutionDetail.objects.filter(
+            execution_id__in=ids, execution__status__in=FAILURES, acknowledged_at__isnull=True
+        )
+        names = dict(open_failures.values_list("execution_id", "execution__job_id"))
+        ExecutionDetail.objects.filter(execution_id__in=names).update(
+            acknowledged_by=actor.user, acknowledged_at=utc_now(), acknowledged_note=note[:MAX_REASON]
+        )
+        message = with_reason("Acknowledged", note)
+        entries = [(pk, f"{job_id}, execution {pk}", CHANGE, message) for pk, job_id in names.items()]
+        log_about(DjangoJobExecution, entries, actor)
+    return len(names)
+
+
+def acknowledge_execution(execution_id: int, actor: Actor, *, note: str = "") -> None:
+    """Note that somebody has seen this failure; one that is noted already stays as it is.
+
+    Raises ``ExecutionNotFound``, and ``InvalidInput`` where there is no failure to see.
+    """
+    execution = get_execution(execution_id)
+    if execution.status not in FAILURES:
+        raise InvalidInput(f"Only a failure can be acknowledged; the status of this execution is “{execution.status}”.")
+    if getattr(execution, "detail", None) is None:
+        raise InvalidInput("This execution was recorded without details, so nothing can be noted with it.")
+    acknowledge_executions([execution_id], actor, note=note)
