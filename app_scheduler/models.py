@@ -148,6 +148,11 @@ class ExecutionDetail(models.Model):
     log = models.TextField(blank=True, default="")
     result = models.TextField(blank=True, default="")
     tick_count = models.PositiveIntegerField(default=1)
+    first_tick = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The first of the ticks that a row of several stands for; run_time is the last.",
+    )
     reason = models.TextField(blank=True, default="")
     fingerprint = models.CharField(max_length=64, blank=True, default="", db_index=True)
     acknowledged_by = models.ForeignKey(

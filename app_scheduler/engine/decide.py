@@ -88,7 +88,7 @@ def _decide(
         count = 1 + schedule.count_between(seen, last)
         entry = _queued(spec, schedule, last, now)
         if count > 1:
-            entry.tick_count = count
+            entry.tick_count, entry.first_tick = count, seen
             entry.reason = f"Runs once for {count} ticks since {_local(seen)}."
             if outage and seen < outage.until:
                 entry.reason += f" In between {outage}."
@@ -126,7 +126,8 @@ def _missed(
         f"{spec.misfire_grace_time} s late"
     )
     reason += f": {outage}." if outage and seen < outage.until else "."
-    return Entry(spec.job_id, last, now, Status.MISSED, tick_count=count, reason=reason)
+    first = seen if count > 1 else None
+    return Entry(spec.job_id, last, now, Status.MISSED, tick_count=count, first_tick=first, reason=reason)
 
 
 def _local(moment: datetime) -> str:

@@ -31,6 +31,7 @@ class Entry:
     attempt: int = 1
     retry_of_id: int | None = None
     tick_count: int = 1
+    first_tick: datetime | None = None
     reason: str = ""
 
 
@@ -65,6 +66,7 @@ def insert(entries: Sequence[Entry]) -> list[int]:
                 available_at=(entry.available_at or entry.queued_at) if entry.status == Status.QUEUED else None,
                 finished_at=None if entry.status == Status.QUEUED else entry.queued_at,
                 tick_count=entry.tick_count,
+                first_tick=entry.first_tick,
                 reason=entry.reason,
             )
             for execution, entry in zip(executions, entries, strict=True)

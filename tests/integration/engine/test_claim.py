@@ -54,7 +54,7 @@ def test_late_ticks_run_once_where_the_job_coalesces(make_job: MakeJob) -> None:
     claim(START + seconds(5.5))
     execution, detail = only_execution()
     assert execution.run_time == START + seconds(5)
-    assert detail.tick_count == 5
+    assert (detail.tick_count, detail.first_tick) == (5, START + seconds(1))
     assert "5 ticks" in detail.reason
     assert next_run_time() == START + seconds(6)
 
@@ -85,6 +85,7 @@ def test_a_month_of_missed_ticks_is_one_row(make_job: MakeJob) -> None:
     execution, detail = only_execution()
     assert execution.status == Status.MISSED
     assert detail.tick_count == 30 * 24 * 60
+    assert detail.first_tick == START + seconds(60)
     assert "no scheduler was running from" in detail.reason
     assert detail.available_at is None
     assert detail.finished_at == up + seconds(30)
