@@ -1,4 +1,4 @@
-"""The console's settings: typed, with defaults, read from Django's settings at each access so that overrides hold."""
+"""The console's settings: typed, with defaults, read from Django's when first asked for and again when they change."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 SETTINGS: Mapping[str, Any] = {
     # Whether server processes start the scheduler. Off: they act on jobs but never lead.
@@ -43,8 +44,15 @@ SETTINGS: Mapping[str, Any] = {
 class ConsoleSettings:
     """Read ``APP_SCHEDULER_<NAME>`` from Django's settings, or the default above."""
 
+    def __init__(self) -> None:
+        self._cache: dict[str, Any] = {}
+        # Looking for a setting that is not there costs Django microseconds, and each run asks for some.
+        setting_changed.connect(lambda **_: self._cache.clear(), weak=False)
+
     def _get(self, name: str) -> Any:
-        return getattr(settings, f"APP_SCHEDULER_{name}", SETTINGS[name])
+        if name not in self._cache:
+            self._cache[name] = getattr(settings, f"APP_SCHEDULER_{name}", SETTINGS[name])
+        return self._cache[name]
 
     @property
     def autostart(self) -> bool:

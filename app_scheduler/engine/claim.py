@@ -1,7 +1,8 @@
 """The claim: advance ``next_run_time`` and insert the execution, together or not at all.
 
 It is a compare-and-set on the ``next_run_time`` that was seen, so any number of processes may claim at once and each
-tick is claimed exactly once. What is decided for a tick, and why, is written with it.
+tick is claimed exactly once. What is decided for a tick, and why, is written with it. A tick for which a slot is free
+starts in the same transaction, so that it costs one commit and not two.
 """
 
 from __future__ import annotations
@@ -11,101 +12,158 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django_apscheduler.models import DjangoJob
 
-from app_scheduler import triggers
-from app_scheduler.engine.decide import Decision, Outage, advance, decide
+from app_scheduler.engine.decide import Decision, Outage, decide
+from app_scheduler.engine.dispatch import Dispatcher, Look, Waiting
+from app_scheduler.engine.due import Due, upcoming
 from app_scheduler.engine.queue import Entry, insert
-from app_scheduler.engine.sql import update_from_values
-from app_scheduler.models import JobSpec, JobState
+from app_scheduler.engine.runner import Run
+from app_scheduler.engine.sql import Guard, JSONText, update_from_values, writing
+from app_scheduler.models import JobSpec, Status
 
 logger = logging.getLogger(__name__)
 
 #: Jobs per claim: bounds a pass's transaction, so that the heartbeat between passes is never late.
 CLAIM_BATCH = 500
+#: Ticks looked at when few are expected: those that are due and the next one, in one query.
+GLANCE = 20
 
 
 @dataclass(slots=True)
 class Claimed:
-    """What one claim did."""
+    """What one claim did: how many jobs it advanced, their executions, and the runs that it started at once."""
 
     jobs: int = 0
     more: bool = False
+    next_tick: datetime | None = None
     entries: list[Entry] = field(default_factory=list)
+    started: list[Run] = field(default_factory=list)
 
 
-def due_specs(now: datetime, limit: int = CLAIM_BATCH) -> list[JobSpec]:
-    """Return the scheduled jobs whose tick has come, the most overdue first, each with its ``DjangoJob``."""
-    due = JobSpec.objects.filter(state=JobState.SCHEDULED, job__next_run_time__lte=now)
-    return list(due.select_related("job").order_by("job__next_run_time")[:limit])
+def claim(
+    now: datetime,
+    *,
+    outage: Outage | None = None,
+    limit: int = CLAIM_BATCH,
+    dispatcher: Dispatcher | None = None,
+    instance: str = "",
+) -> Claimed:
+    """Claim the ticks that are due, at most ``limit`` jobs.
 
-
-def next_tick() -> datetime | None:
-    """Return the earliest tick of any scheduled job."""
-    upcoming = DjangoJob.objects.filter(next_run_time__isnull=False, spec__state=JobState.SCHEDULED)
-    return upcoming.order_by("next_run_time").values_list("next_run_time", flat=True).first()
-
-
-def claim(now: datetime, *, outage: Outage | None = None, limit: int = CLAIM_BATCH) -> Claimed:
-    """Claim the ticks that are due, at most ``limit`` jobs."""
-    specs = due_specs(now, limit)
-    if not specs:
-        return Claimed()
-    decisions = [decide(spec, now, outage) for spec in specs]
+    With a ``dispatcher`` that has room and leaves nothing waiting, executions start at once under ``instance``, and
+    are handed over once that is committed.
+    """
+    found = upcoming(now, min(GLANCE, limit))
+    if found.more and limit > GLANCE:
+        found = upcoming(now, limit)
+    claimed = Claimed(more=found.more, next_tick=found.next_tick)
+    if not found.due:
+        return claimed
+    decisions = [decide(due, now, outage) for due in found.due]
+    direct = dispatcher if dispatcher is not None and not dispatcher.rest else None
     try:
-        won = _write(decisions)
+        won = _write(decisions, now, direct, instance, claimed)
     except IntegrityError:
         # Some tick has its execution already, as after a schedule was moved back by hand. Find it alone.
-        won = [decision for decision in decisions if _write_one(decision)]
-    return Claimed(
-        jobs=len(won), more=len(specs) == limit, entries=[entry for decision in won for entry in decision.entries]
-    )
+        direct = None
+        won = [decision for decision in (decide(due, now, outage) for due in found.due) if _write_one(decision, now)]
+    claimed.jobs = len(won)
+    claimed.entries = [entry for decision in won for entry in decision.entries]
+    following = [decision.next_run_time for decision in won if decision.next_run_time is not None]
+    claimed.next_tick = min([*following, *([found.next_tick] if found.next_tick else [])], default=None)
+    # A job that was changed while we decided keeps its tick, to be looked at again.
+    claimed.more = found.more or len(won) < len(decisions)
+    if direct is not None:
+        direct.submit(claimed.started)
+    elif dispatcher is not None:
+        dispatcher.complete = False
+    return claimed
 
 
-def _write(decisions: Sequence[Decision], *, with_entries: bool = True) -> list[Decision]:
-    with transaction.atomic():
-        ids = update_from_values(
-            DjangoJob,
-            ["id", "next_run_time"],
-            ["next_run_time"],
-            [(decision.spec.job_id, decision.spec.job.next_run_time, decision.next_run_time) for decision in decisions],
-        )
-        won = [decision for decision in decisions if decision.spec.job_id in ids]
-        _correct_changed(won)
-        if with_entries:
-            insert([entry for decision in won for entry in decision.entries])
-        update_from_values(
-            JobSpec,
-            ["job"],
-            ["state", "state_reason"],
-            [(d.spec.job_id, d.state, d.state_reason) for d in won if d.state != JobState.SCHEDULED],
-        )
+def _write(
+    decisions: Sequence[Decision], now: datetime, dispatcher: Dispatcher | None, instance: str, claimed: Claimed
+) -> list[Decision]:
+    with writing():
+        won = _advance_ticks(decisions)
+        rows = _waiting(won)
+        look = dispatcher.decide([row for row, *_ in rows if row.available_at <= now], now) if dispatcher else Look()
+        entry_of = {id(row): (entry, due) for row, entry, due in rows}
+        for row in look.start:
+            entry, due = entry_of[id(row)]
+            entry.status, entry.instance = Status.STARTED, instance
+            entry.function, entry.args, entry.kwargs = due.function, JSONText(due.args), JSONText(due.kwargs)
+        for row, status, reason in look.settle:
+            entry, _ = entry_of[id(row)]
+            entry.status, entry.reason = status, f"{reason} {entry.reason}".strip()
+        entries = [entry for decision in won for entry in decision.entries]
+        ids = dict(zip(map(id, entries), insert(entries), strict=True))
+        _write_states(won)
+    for row, entry, _ in rows:
+        row.execution_id = ids[id(entry)]
+    if dispatcher:
+        dispatcher.remember(look, [row for row, *_ in rows if row.available_at > now])
+    for row in look.start:
+        _, due = entry_of[id(row)]
+        claimed.started.append(row.run(due.function, due.args, due.kwargs))
     return won
 
 
-def _correct_changed(won: Sequence[Decision]) -> None:
-    """Work out the next tick again for a job that was changed between our reading and our claim.
+def _waiting(won: Sequence[Decision]) -> list[tuple[Waiting, Entry, Due]]:
+    """Return what is queued as dispatch sees it, each with its entry and its job."""
+    return [
+        (
+            Waiting(
+                0,
+                due.job_id,
+                entry.run_time,
+                entry.available_at or entry.queued_at,
+                entry.origin,
+                entry.attempt,
+                due.function,
+                due.executor,
+                due.coalesce,
+                due.max_instances,
+                due.misfire_grace_time,
+                due.timeout,
+                due.max_retries,
+                due.retry_backoff,
+            ),
+            entry,
+            due,
+        )
+        for decision in won
+        for due in (decision.spec,)
+        for entry in decision.entries
+        if entry.status == Status.QUEUED
+    ]
 
-    Its new schedule may be due at the very moment that we saw, so that the compare-and-set cannot tell.
-    """
-    ids = [decision.spec.job_id for decision in won]
-    revisions = dict(JobSpec.objects.filter(job_id__in=ids).values_list("job_id", "revision"))
-    for decision in won:
-        if revisions.get(decision.spec.job_id) == decision.spec.revision:
-            continue
-        fresh = JobSpec.objects.filter(job_id=decision.spec.job_id).first()
-        if fresh is not None and fresh.state == JobState.SCHEDULED:
-            following = triggers.schedule_for(fresh.trigger, anchor=fresh.anchor).next_after(decision.seen)
-            advance(decision, following)
-            decision.state = JobState.SCHEDULED if following else JobState.FINISHED
-            DjangoJob.objects.filter(id=fresh.job_id).update(next_run_time=following)
+
+def _advance_ticks(decisions: Sequence[Decision]) -> list[Decision]:
+    """Move the next ticks on; return what was decided from a definition that nobody changed meanwhile."""
+    ids = update_from_values(
+        DjangoJob,
+        ["id", "next_run_time"],
+        ["next_run_time"],
+        [(d.spec.job_id, d.seen, d.next_run_time, d.spec.revision) for d in decisions],
+        guard=Guard(JobSpec, "job", ("revision",)),
+    )
+    return [decision for decision in decisions if decision.spec.job_id in ids]
 
 
-def _write_one(decision: Decision) -> bool:
+def _write_states(won: Sequence[Decision]) -> None:
+    changed = [d for d in won if d.state != d.spec.state]
+    update_from_values(
+        JobSpec, ["job"], ["state", "state_reason"], [(d.spec.job_id, d.state, d.state_reason) for d in changed]
+    )
+
+
+def _write_one(decision: Decision, now: datetime) -> bool:
     try:
-        return bool(_write([decision]))
+        return bool(_write([decision], now, None, "", Claimed()))
     except IntegrityError:
         logger.warning("Job %s has an execution for its tick %s already", decision.spec.job_id, decision.seen)
-        _write([decision], with_entries=False)
+        with writing():
+            _write_states(_advance_ticks([decision]))
         return False

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from app_scheduler import triggers
+from app_scheduler.engine.due import Due
 from app_scheduler.engine.queue import Entry
 from app_scheduler.exceptions import ConsoleError
-from app_scheduler.models import JobSpec, JobState, Status
+from app_scheduler.models import JobState, Status
 from app_scheduler.registry import registry
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Outage:
 class Decision:
     """What becomes of a due job: the executions of its ticks and its next tick."""
 
-    spec: JobSpec
+    spec: Due
     seen: datetime
     next_run_time: datetime | None
     entries: list[Entry] = field(default_factory=list)
@@ -48,13 +49,15 @@ class Decision:
     state_reason: str = ""
 
 
-def decide(spec: JobSpec, now: datetime, outage: Outage | None = None) -> Decision:
+def decide(spec: Due, now: datetime, outage: Outage | None = None) -> Decision:
     """Decide about a due job from its definition alone; nothing is read or written."""
-    seen = spec.job.next_run_time
-    assert seen is not None
+    seen = spec.next_run_time
+    if spec.state != JobState.SCHEDULED:
+        # As after somebody wrote into the table by hand: what is paused, finished or broken has no tick.
+        return Decision(spec, seen, None, [], JobState(spec.state))
     try:
         registry.get(spec.function)
-        schedule = triggers.schedule_for(spec.trigger, anchor=spec.anchor)
+        schedule = triggers.schedule_of_text(spec.trigger, anchor=spec.anchor)
         return _decide(spec, schedule, seen, now, outage)
     except ConsoleError as error:
         reason = str(error)
@@ -65,9 +68,7 @@ def decide(spec: JobSpec, now: datetime, outage: Outage | None = None) -> Decisi
     return Decision(spec, seen, None, [entry], JobState.BROKEN, reason)
 
 
-def _decide(
-    spec: JobSpec, schedule: triggers.Schedule, seen: datetime, now: datetime, outage: Outage | None
-) -> Decision:
+def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetime, outage: Outage | None) -> Decision:
     grace = None if spec.misfire_grace_time is None else timedelta(seconds=spec.misfire_grace_time)
     overdue_until = None if grace is None else now - grace
     decision = Decision(spec, seen, None)
@@ -109,14 +110,14 @@ def advance(decision: Decision, following: datetime | None) -> Decision:
     return decision
 
 
-def _queued(spec: JobSpec, schedule: triggers.Schedule, tick: datetime, now: datetime) -> Entry:
+def _queued(spec: Due, schedule: triggers.Schedule, tick: datetime, now: datetime) -> Entry:
     # Jitter delays the run; the schedule keeps its ticks, or every tick would move the next one.
     delay = timedelta(seconds=random.uniform(0, schedule.jitter)) if schedule.jitter else timedelta(0)
     return Entry(spec.job_id, tick, now, available_at=tick + delay if delay else min(tick, now))
 
 
 def _missed(
-    spec: JobSpec, schedule: triggers.Schedule, seen: datetime, last: datetime, now: datetime, outage: Outage | None
+    spec: Due, schedule: triggers.Schedule, seen: datetime, last: datetime, now: datetime, outage: Outage | None
 ) -> Entry:
     count = 1 + schedule.count_between(seen, last)
     reason = (

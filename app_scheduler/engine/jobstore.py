@@ -18,13 +18,13 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLookupError
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, triggers
 from app_scheduler.engine.queue import utc_now
-from app_scheduler.engine.sql import in_batches, update_from_values
+from app_scheduler.engine.sql import among, in_batches, update_from_values
 from app_scheduler.exceptions import ConsoleError, InvalidInput
 from app_scheduler.models import DismissedDefault, ExecutionDetail, JobOrigin, JobSpec, JobState
 from app_scheduler.registry import registry
@@ -92,14 +92,21 @@ def save_jobs(changes: Sequence[Change]) -> set[str]:
             if change.spec.job_id not in saved:
                 continue
             change.spec.revision += 1
-            if isinstance(change.next_run_time, _Keep):
-                states.append((change.spec.job_id, stock_state(change.spec, None)))
-            else:
-                moment = change.next_run_time
-                ticks.append((change.spec.job_id, stock_state(change.spec, moment), moment))
-        update_from_values(DjangoJob, ["id"], ["job_state"], states)
-        update_from_values(DjangoJob, ["id"], ["job_state", "next_run_time"], ticks)
+            moment = None if isinstance(change.next_run_time, _Keep) else change.next_run_time
+            states.append((change.spec.job_id, stock_state(change.spec, moment)))
+            if not isinstance(change.next_run_time, _Keep):
+                ticks.append((change.spec.job_id, moment))
+        _write_stock_states(states)
+        update_from_values(DjangoJob, ["id"], ["next_run_time"], ticks)
     return saved
+
+
+def _write_stock_states(states: Sequence[tuple[str, bytes]]) -> None:
+    """Write the pickles, which as bytes do not travel in JSON."""
+    column = DjangoJob._meta.get_field("job_state")
+    rows = [(column.get_db_prep_save(state, connection), job_id) for job_id, state in states]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {DjangoJob._meta.db_table} SET job_state = %s WHERE id = %s", rows)
 
 
 def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | None, now: datetime) -> list[str]:
@@ -164,18 +171,29 @@ def delete_jobs(ids: Sequence[str], *, by: Any = None) -> list[str]:
     deleted: list[str] = []
     for batch in in_batches(ids, 5000):
         with transaction.atomic():
-            found = list(DjangoJob.objects.select_for_update().filter(id__in=batch).values_list("id", flat=True))
-            by_code = JobSpec.objects.filter(job_id__in=found, code_document__isnull=False)
+            existing = DjangoJob.objects.select_for_update().filter(id__in=among(batch))
+            found = list(existing.values_list("id", flat=True))
+            jobs = among(found)
+            by_code = JobSpec.objects.filter(job_id__in=jobs, code_document__isnull=False)
             DismissedDefault.objects.bulk_create(
                 [DismissedDefault(job_id=pk, dismissed_by=by) for pk in by_code.values_list("job_id", flat=True)],
                 ignore_conflicts=True,
             )
-            executions = DjangoJobExecution.objects.filter(job_id__in=found)
+            executions = DjangoJobExecution.objects.filter(job_id__in=jobs)
             _delete_rows(ExecutionDetail.objects.filter(execution__in=executions))
             _delete_rows(executions)
-            DjangoJob.objects.filter(id__in=found).delete()
+            _delete_jobs_themselves(jobs)
         deleted += found
     return deleted
+
+
+def _delete_jobs_themselves(jobs: Any) -> None:
+    rows = DjangoJob.objects.filter(id__in=jobs)
+    if {relation.related_model for relation in DjangoJob._meta.related_objects} - {JobSpec, DjangoJobExecution}:
+        rows.delete()  # Another app hangs on the jobs: Django knows what is to become of its rows, a job at a time.
+        return
+    _delete_rows(JobSpec.objects.filter(job_id__in=jobs))
+    _delete_rows(rows)
 
 
 def _delete_rows(rows: Any) -> None:

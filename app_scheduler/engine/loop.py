@@ -12,9 +12,8 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
-from typing import Any
 
 from apscheduler.events import (
     EVENT_JOB_ERROR,
@@ -40,13 +39,13 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from app_scheduler.conf import console_settings
 from app_scheduler.engine import recovery
 from app_scheduler.engine.adoption import adopt
-from app_scheduler.engine.claim import claim, next_tick
+from app_scheduler.engine.claim import Claimed, claim
 from app_scheduler.engine.decide import Outage
-from app_scheduler.engine.dispatch import Dispatched, dispatch, dispatch_rest, next_available
+from app_scheduler.engine.dispatch import Dispatched, Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
 from app_scheduler.engine.jobstore import SpecJobStore
 from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
-from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.queue import give_back, utc_now
 from app_scheduler.engine.recorder import Recorder
 from app_scheduler.engine.runner import Outcome
 from app_scheduler.engine.wakeup import Doorbell
@@ -94,7 +93,11 @@ class LoopScheduler(BackgroundScheduler):
         self._prepared = False
         self._failures = 0
         self._last_error = ""
-        self._backlog = False
+        self._asked = True
+        self._whole_pass_at = 0.0
+        self._paused = False
+        self._expiry = LONGEST_SLEEP_SECONDS
+        self._dispatcher = Dispatcher({}, self.instance)
         self._outage: Outage | None = None
 
     # --- starting and stopping ------------------------------------------------------------------------------------
@@ -115,6 +118,7 @@ class LoopScheduler(BackgroundScheduler):
                 self.add_executor(executor, alias)
         for alias, executor in self._executors.items():
             executor.start(self, alias)
+        self._dispatcher = self._new_dispatcher()
         self._stopping.clear()
         self._stopped.clear()
         self._thread = threading.Thread(target=self._main_loop, name="app_scheduler", daemon=True)
@@ -183,7 +187,8 @@ class LoopScheduler(BackgroundScheduler):
         self._listeners = listeners
 
     def wakeup(self) -> None:
-        """Let this process's loop look at once."""
+        """Let this process's loop look at once: at the lease, the ticks and the queue."""
+        self._asked = True
         if self._event is not None:
             self._event.set()
 
@@ -240,47 +245,79 @@ class LoopScheduler(BackgroundScheduler):
         return not {model._meta.db_table for model in (JobSpec, ExecutionDetail, SchedulerLease)} <= tables
 
     def _pass(self) -> float:
+        """Do what is due; return the seconds until the next pass.
+
+        A whole pass, once a second and whenever somebody asks for it, reads the lease and the queue. Between two of
+        them the loop knows what waits, and at a tick it asks for the ticks alone.
+        """
         if not self._prepared:
             self._prepare()
-        lease = self._keep_lease()
+        whole = self._asked or time.monotonic() >= self._whole_pass_at or not self._lease.is_fresh()
+        if whole:
+            # Before anything is read: what is asked for from here on needs another pass.
+            self._asked = False
+            self._whole_pass_at = time.monotonic() + LONGEST_SLEEP_SECONDS
+            self._keep_lease()
         if not self._lease.held:
-            return LONGEST_SLEEP_SECONDS
-        now = utc_now()
-        more = False
-        if lease.paused_at is None:
-            claimed = claim(now, outage=self._outage)
-            more = claimed.more
+            return min(self._expiry, LONGEST_SLEEP_SECONDS)
+        claimed = Claimed()
+        if not self._paused:
+            now = utc_now()
+            claimed = claim(now, outage=self._outage, dispatcher=self._dispatcher, instance=self.instance)
             if self._outage and not claimed.jobs:
                 self._outage = None
-            self._tell_claimed(claimed.entries)
-        looked_at = utc_now()
-        self._dispatch()
-        if more:
+            self._tell_claimed(claimed)
+        progress = self._dispatch(whole)
+        if whole:
+            self._take_back()
+        if claimed.more or (progress and not self._dispatcher.complete and not self._dispatcher.rest):
             return 0.0
         # What is queued and was not started waits for a slot or for its job's turn; a run that ends wakes the loop.
-        moments = [next_available(looked_at), next_tick() if lease.paused_at is None else None]
         now = utc_now()
-        waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
-        return min([*waits, LONGEST_SLEEP_SECONDS])
+        moments = [claimed.next_tick, self._dispatcher.next_available]
+        waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
+        return max(0.0, min([*waits, self._whole_pass_at - time.monotonic()]))
 
-    def _dispatch(self) -> None:
-        """Fill the free slots, and go on for a moment while rows wait and slots become free."""
-        event = self._event
+    def _dispatch(self, whole: bool) -> bool:
+        """Fill the free slots, and go on for a moment while rows wait and slots become free.
+
+        Returns whether anything left the queue.
+        """
+        event, dispatcher = self._event, self._dispatcher
         assert event is not None
-        options: Any = {"instance": self.instance, "finished_here": self._recorder.unflushed}
-        until = time.monotonic() + BURST_SECONDS
-        dispatched = dispatch(utc_now(), self._executors, **options)
+        now = utc_now()
+        available = dispatcher.next_available is not None and dispatcher.next_available <= now
+        if whole or available or not (dispatcher.complete or dispatcher.rest):
+            dispatched = dispatcher.look(now)
+        elif dispatcher.rest:
+            dispatched = dispatcher.go_on(now)
+        else:
+            return False
         self._tell_dispatched(dispatched)
-        while dispatched.rest and not self._stopping.is_set() and self._lease.is_fresh():
-            self._backlog = True
+        progress = bool(dispatched.started or dispatched.settled)
+        until = time.monotonic() + BURST_SECONDS
+        while dispatcher.rest and not self._stopping.is_set() and self._lease.is_fresh():
             left = until - time.monotonic()
             if left <= 0 or not event.wait(left):
-                return
+                break
             event.clear()
             if any(executor.free for executor in self._consoles()):
-                dispatched = dispatch_rest(dispatched.rest, utc_now(), self._executors, **options)
+                dispatched = dispatcher.go_on(utc_now())
                 self._tell_dispatched(dispatched)
-        self._backlog = False
+                progress = progress or bool(dispatched.started or dispatched.settled)
+        return progress
+
+    def _new_dispatcher(self) -> Dispatcher:
+        executors = {alias: each for alias, each in self._executors.items() if isinstance(each, ConsoleExecutor)}
+        return Dispatcher(executors, self.instance, self._recorder.unflushed)
+
+    def _take_back(self) -> None:
+        """Queue again what was handed out ahead and does not get its turn, as behind runs that all take long."""
+        for executor in self._consoles():
+            runs = executor.take_back(LONGEST_SLEEP_SECONDS)
+            if runs:
+                give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
+                self._dispatcher.complete = False
 
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
@@ -306,7 +343,7 @@ class LoopScheduler(BackgroundScheduler):
     def resume_jobs(self, ids: Sequence[str]) -> list[str]:
         """Let paused jobs go on; return the ids of those that were paused."""
 
-    def _keep_lease(self) -> SchedulerLease:
+    def _keep_lease(self) -> None:
         """Beat and renew when it is time, take the lease when it is free, and notice when it is lost."""
         lease = read_lease()
         if lease is None:
@@ -330,7 +367,9 @@ class LoopScheduler(BackgroundScheduler):
             if self._lease.held:
                 recovery.reap(utc_now())
                 self._resume_paused_until()
-        return lease
+        self._paused = lease.paused_at is not None
+        # A standby looks again at the very moment at which the lease ends.
+        self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]
 
     def _resume_paused_until(self) -> None:
         over = JobSpec.objects.filter(state=JobState.PAUSED, paused_until__lte=utc_now())
@@ -349,6 +388,7 @@ class LoopScheduler(BackgroundScheduler):
 
     def _begin_to_lead(self, lease: SchedulerLease) -> None:
         self.state = STATE_RUNNING
+        self._dispatcher = self._new_dispatcher()
         self._outage = None
         if lease.down_since and lease.led_since and lease.led_since - lease.down_since > timedelta(seconds=1):
             self._outage = Outage(lease.down_since, lease.led_since)
@@ -374,6 +414,9 @@ class LoopScheduler(BackgroundScheduler):
                     self._beat()
                 for executor in self._consoles():
                     executor.stop(min(0.5, max(0.0, deadline - time.monotonic())))
+            for executor in self._consoles():
+                runs = executor.take_back()
+                give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
             self._recorder.stop(max(1.0, deadline - time.monotonic()))
             self._interrupt_rest()
             self._lease.leave()
@@ -400,14 +443,14 @@ class LoopScheduler(BackgroundScheduler):
 
     def _give_slot(self) -> None:
         """Let a slot that has become free go to whoever waits for one, before the outcome is even recorded."""
-        if self._backlog:
-            self.wakeup()
+        dispatcher = self._dispatcher
+        if (dispatcher.rest or not dispatcher.complete) and self._event is not None:
+            self._event.set()
 
     def _after_recording(self, outcomes: Sequence[Outcome]) -> None:
-        if self._backlog or self._stopping.is_set():
-            self.wakeup()
-        elif any(outcome.run for outcome in outcomes) and ExecutionDetail.objects.queued().exists():
-            # Something may wait for its own job's turn.
+        turns = self._dispatcher.turns
+        # A retry was queued, or something waits until this job's execution has ended.
+        if any(outcome.is_retried or outcome.run.job_id in turns for outcome in outcomes) or self._stopping.is_set():
             self.wakeup()
         for outcome in outcomes if self._listeners else ():
             run = outcome.run
@@ -423,10 +466,13 @@ class LoopScheduler(BackgroundScheduler):
                 )
             )
 
-    def _tell_claimed(self, entries: Sequence[Any]) -> None:
-        for entry in entries if self._listeners else ():
-            if entry.status == Status.MISSED:
-                self._dispatch_event(JobExecutionEvent(EVENT_JOB_MISSED, entry.job_id, "default", entry.run_time))
+    def _tell_claimed(self, claimed: Claimed) -> None:
+        if not self._listeners:
+            return
+        for run in claimed.started:
+            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_SUBMITTED, run.job_id, "default", [run.run_time]))
+        for entry in claimed.entries:
+            self._tell_verdict(entry.job_id, entry.run_time, entry.status)
 
     def _tell_dispatched(self, dispatched: Dispatched) -> None:
         if not self._listeners:
@@ -434,12 +480,14 @@ class LoopScheduler(BackgroundScheduler):
         for run in dispatched.started:
             self._dispatch_event(JobSubmissionEvent(EVENT_JOB_SUBMITTED, run.job_id, "default", [run.run_time]))
         for row, status in dispatched.settled:
-            job_id, run_time = row.job_id, row.run_time
-            if status == Status.MAX_INSTANCES:
-                event: Any = JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job_id, "default", [run_time])
-            else:
-                event = JobExecutionEvent(EVENT_JOB_MISSED, job_id, "default", run_time)
-            self._dispatch_event(event)
+            self._tell_verdict(row.job_id, row.run_time, status)
+
+    def _tell_verdict(self, job_id: str, run_time: datetime, status: Status) -> None:
+        """Tell of a verdict without a run."""
+        if status == Status.MAX_INSTANCES:
+            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job_id, "default", [run_time]))
+        elif status == Status.MISSED:
+            self._dispatch_event(JobExecutionEvent(EVENT_JOB_MISSED, job_id, "default", run_time))
 
 
 def _version() -> str:

@@ -11,13 +11,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler.engine.sql import update_from_values
+from app_scheduler.engine.sql import insert_rows, update_from_values, writing
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
 
 
 @dataclass(slots=True)
 class Entry:
-    """An execution to be inserted: queued, or with its verdict at once. Times are aware."""
+    """An execution to be inserted: queued, started, or with its verdict at once. Times are aware."""
 
     job_id: str
     run_time: datetime
@@ -26,13 +26,40 @@ class Entry:
     origin: ExecutionOrigin = ExecutionOrigin.SCHEDULE
     available_at: datetime | None = None
     requested_by_id: Any = None
-    args: list[Any] | None = None
-    kwargs: dict[str, Any] | None = None
+    args: Any = None
+    kwargs: Any = None
     attempt: int = 1
     retry_of_id: int | None = None
     tick_count: int = 1
     first_tick: datetime | None = None
     reason: str = ""
+    #: Of one that is started at once: by which instance, and the function that it calls.
+    instance: str = ""
+    function: str = ""
+
+    @property
+    def has_verdict(self) -> bool:
+        return self.status not in (Status.QUEUED, Status.STARTED)
+
+
+_DETAIL_FIELDS = (
+    "execution",
+    "origin",
+    "requested_by",
+    "args",
+    "kwargs",
+    "attempt",
+    "retry_of",
+    "queued_at",
+    "available_at",
+    "started_at",
+    "finished_at",
+    "instance",
+    "function",
+    "tick_count",
+    "first_tick",
+    "reason",
+)
 
 
 def insert(entries: Sequence[Entry]) -> list[int]:
@@ -40,46 +67,42 @@ def insert(entries: Sequence[Entry]) -> list[int]:
 
     Raises ``IntegrityError`` when a job has an execution at one of these run times already.
     """
-    executions = DjangoJobExecution.objects.bulk_create(
+    if not entries:
+        return []
+    ids = insert_rows(
+        DjangoJobExecution,
+        ["job", "run_time", "status", "finished"],
         [
-            DjangoJobExecution(
-                job_id=entry.job_id,
-                run_time=entry.run_time,
-                status=entry.status.value,
-                finished=None if entry.status == Status.QUEUED else timestamp(entry.queued_at),
-            )
+            (entry.job_id, entry.run_time, entry.status, timestamp(entry.queued_at) if entry.has_verdict else None)
             for entry in entries
         ],
-        batch_size=1000,
+        key=["job", "run_time"],
     )
-    ExecutionDetail.objects.bulk_create(
-        [
-            ExecutionDetail(
-                execution_id=execution.pk,
-                origin=entry.origin,
-                requested_by_id=entry.requested_by_id,
-                args=entry.args,
-                kwargs=entry.kwargs,
-                attempt=entry.attempt,
-                retry_of_id=entry.retry_of_id,
-                queued_at=entry.queued_at,
-                available_at=(entry.available_at or entry.queued_at) if entry.status == Status.QUEUED else None,
-                finished_at=None if entry.status == Status.QUEUED else entry.queued_at,
-                tick_count=entry.tick_count,
-                first_tick=entry.first_tick,
-                reason=entry.reason,
-            )
-            for execution, entry in zip(executions, entries, strict=True)
-        ],
-        batch_size=1000,
+    insert_rows(ExecutionDetail, _DETAIL_FIELDS, [_detail(pk, e) for pk, e in zip(ids, entries, strict=True)])
+    note_last((e.job_id, e.status, pk, e.queued_at) for pk, e in zip(ids, entries, strict=True) if e.has_verdict)
+    return ids
+
+
+def _detail(pk: int, entry: Entry) -> tuple[Any, ...]:
+    queued, started = entry.status == Status.QUEUED, entry.status == Status.STARTED
+    return (
+        pk,
+        entry.origin,
+        entry.requested_by_id,
+        entry.args,
+        entry.kwargs,
+        entry.attempt,
+        entry.retry_of_id,
+        entry.queued_at,
+        (entry.available_at or entry.queued_at) if queued else None,
+        entry.queued_at if started else None,
+        entry.queued_at if entry.has_verdict else None,
+        entry.instance,
+        entry.function,
+        entry.tick_count,
+        entry.first_tick,
+        entry.reason,
     )
-    settled = [
-        (entry.job_id, entry.status, execution.pk, entry.queued_at)
-        for execution, entry in zip(executions, entries, strict=True)
-        if entry.status != Status.QUEUED
-    ]
-    note_last(settled)
-    return [execution.pk for execution in executions]
 
 
 def enqueue(entries: Sequence[Entry]) -> list[int]:
@@ -117,6 +140,23 @@ def settle(
     )
     note_last([(job_id, status, pk, now) for pk, job_id, status, _ in verdicts if pk in won])
     return won
+
+
+def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> None:
+    """Queue started executions again that have not begun; each is (execution id, when it was to start)."""
+    with writing():
+        won = update_from_values(
+            DjangoJobExecution,
+            ["id", "status"],
+            ["status"],
+            [(pk, Status.STARTED.value, Status.QUEUED.value) for pk, _ in runs],
+        )
+        update_from_values(
+            ExecutionDetail,
+            ["execution", "instance"],
+            ["available_at", "started_at", "instance"],
+            [(pk, instance, available_at, None, "") for pk, available_at in runs if pk in won],
+        )
 
 
 def note_last(outcomes: Iterable[tuple[str, Status, int, datetime]]) -> None:

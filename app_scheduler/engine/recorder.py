@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine.queue import Entry, insert, note_last, timestamp
 from app_scheduler.engine.runner import Outcome
-from app_scheduler.engine.sql import update_from_values
+from app_scheduler.engine.sql import update_from_values, writing
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Recorder:
 def record(outcomes: Sequence[Outcome]) -> None:
     """Write the verdicts of ``outcomes`` in one transaction, only where the execution is still started."""
     by_id = {outcome.run.execution_id: outcome for outcome in outcomes}
-    with transaction.atomic():
+    with writing():
         won = update_from_values(
             DjangoJobExecution,
             ["id", "status"],
@@ -151,7 +151,7 @@ def record(outcomes: Sequence[Outcome]) -> None:
 def _retry_of(outcome: Outcome) -> list[Entry]:
     """Return the next attempt of a run that failed, where its job allows one."""
     run = outcome.run
-    if outcome.status != Status.ERROR or run.attempt > run.max_retries:
+    if not outcome.is_retried:
         return []
     wait = timedelta(seconds=run.retry_backoff * 2 ** (run.attempt - 1))
     due = outcome.finished_at + wait

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import hashlib
-import json
 import logging
 import sysconfig
 import threading
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from app_scheduler.conf import console_settings
 from app_scheduler.engine import capture
@@ -33,6 +32,9 @@ logger = logging.getLogger(__name__)
 #: django-apscheduler's column; the traceback keeps the whole text.
 EXCEPTION_LENGTH = 1000
 TRACEBACK_LENGTH = 500_000
+#: Whether this thread has ever asked for a connection: to find that out costs as much as a small run.
+_thread = threading.local()
+_encoder = DjangoJSONEncoder(ensure_ascii=False)
 _LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
@@ -46,6 +48,9 @@ class Run:
     args: list[Any]
     kwargs: dict[str, Any]
     run_time: datetime
+    #: When it was to start, for the queue, should it have to go back there.
+    available_at: datetime | None = None
+    executor: str = "default"
     attempt: int = 1
     timeout: int | None = None
     max_retries: int = 0
@@ -70,6 +75,11 @@ class Outcome:
     #: The live objects, for APScheduler's event; they never leave the process.
     value: Any = field(default=None, repr=False)
     error: BaseException | None = field(default=None, repr=False)
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether its job allows another attempt after this failure."""
+        return self.status == Status.ERROR and self.run.attempt <= self.run.max_retries
 
 
 class CurrentExecution:
@@ -117,7 +127,8 @@ def _execute(run: Run) -> Outcome:
     value: Any = None
     error: BaseException | None = None
     try:
-        close_old_connections()
+        if getattr(_thread, "connected", False):
+            _close_stale_connections()
         value = _call(run)
     except BaseException as raised:  # SystemExit in a job must end that run, not the worker.
         error = raised
@@ -186,7 +197,7 @@ def _readable(value: Any) -> str:
     if value is None:
         return ""
     try:
-        text = json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False)
+        text = _encoder.encode(value)
     except Exception:
         try:
             text = repr(value)
@@ -213,8 +224,18 @@ def _cut_middle(text: str, length: int) -> str:
 
 def _leave_no_transaction() -> None:
     """Close connections that the function left inside a transaction, and those past their age."""
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None and (connection.in_atomic_block or not connection.get_autocommit()):
+    opened = connections.all(initialized_only=True)
+    _thread.connected = bool(opened)
+    for connection in opened:
+        if connection.connection is None:
+            continue
+        if connection.in_atomic_block or not connection.get_autocommit():
             connection.in_atomic_block = False
             connection.close()
-    close_old_connections()
+        else:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _close_stale_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()

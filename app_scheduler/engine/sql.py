@@ -1,16 +1,91 @@
-"""The one statement that Django's ORM has no words for: many rows, each with values of its own, in one UPDATE."""
+"""Many rows in one statement, and one writer at a time: what the engine asks of a database beyond Django's ORM.
+
+The rows of a statement travel as one JSON parameter, which the database takes apart: the statement stays short and
+alike, and neither Django nor the driver touches each value. Measured on 500 rows of eight columns, that is half to a
+third of the time of a VALUES list with a parameter per value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from django.db import connection, models
+from django.db import connection, models, transaction
+from django.db.models.expressions import RawSQL
 
-#: Rows per statement; with ten columns well under SQLite's limit of 32,766 parameters.
-BATCH = 1000
+#: Rows per statement, so that no parameter grows without bounds.
+BATCH = 2000
 
 Row = TypeVar("Row")
+_turn = threading.RLock()
+
+
+class JSONText(str):
+    """A JSON document as text, which goes into a JSON column as it is."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Hold one of the engine's transactions.
+
+    SQLite has one writer at a time, and who comes second polls with growing pauses. Within a process a lock is fair
+    and costs nothing, so the threads of the engine take turns.
+    """
+    if connection.vendor != "sqlite":
+        with transaction.atomic():
+            yield
+        return
+    with _turn, transaction.atomic():
+        yield
+
+
+def read(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Return the rows of a query that is asked too often for the ORM to build it anew each time."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cast("list[tuple[Any, ...]]", cursor.fetchall())
+
+
+def moments() -> tuple[Callable[[datetime], Any], Callable[[Any], datetime]]:
+    """Return what makes a moment a parameter of ``read``, and what makes a column of its rows a moment again.
+
+    SQLite keeps moments as text without a zone. Asking the connection for its zone for each of thousands would cost
+    more than the work itself.
+    """
+    if connection.vendor != "sqlite":
+        return _as_it_is, _as_it_is
+    zone = _zone()
+    return partial(_moment_as_text, zone), partial(_moment_of_text, zone)
+
+
+def moment_column(name: str) -> str:
+    """Return how ``read`` asks for a column of moments: SQLite's as text, which its driver would parse slowly."""
+    return f"CAST({name} AS text)" if connection.vendor == "sqlite" else name
+
+
+def _zone() -> tzinfo:
+    """Return the zone in which the database keeps moments that say none."""
+    return connection.timezone or UTC
+
+
+def _as_it_is(moment: datetime) -> datetime:
+    return moment
+
+
+def _moment_as_text(zone: tzinfo, moment: datetime) -> str:
+    if moment.tzinfo is not zone:
+        moment = moment.astimezone(zone)
+    return moment.replace(tzinfo=None).isoformat(" ")
+
+
+def _moment_of_text(zone: tzinfo, text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=zone)
 
 
 def in_batches(rows: Sequence[Row], size: int = BATCH) -> Iterator[Sequence[Row]]:
@@ -19,48 +94,186 @@ def in_batches(rows: Sequence[Row], size: int = BATCH) -> Iterator[Sequence[Row]
         yield rows[start : start + size]
 
 
+def each_text() -> str:
+    """Return the subquery that makes rows of one JSON parameter, an array of text."""
+    if connection.vendor == "sqlite":
+        return "SELECT value FROM json_each(%s)"
+    return "SELECT jsonb_array_elements_text(%s::jsonb)"
+
+
+def each_number() -> str:
+    """Return the subquery that makes rows of one JSON parameter, an array of whole numbers."""
+    if connection.vendor == "sqlite":
+        return "SELECT value FROM json_each(%s)"
+    return "SELECT jsonb_array_elements_text(%s::jsonb)::bigint"
+
+
+def among(values: Sequence[str] | Sequence[int]) -> RawSQL:
+    """Return ``values`` for an ``__in`` of the ORM, as one parameter however many they are."""
+    each = each_number() if values and isinstance(values[0], int) else each_text()
+    return RawSQL(each, [json.dumps(list(values), ensure_ascii=False)])
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition: the row of ``model`` whose ``on`` is our primary key has the values in its fields ``match``."""
+
+    model: type[models.Model]
+    on: str
+    match: tuple[str, ...]
+
+
 def update_from_values(
-    model: type[models.Model], match: Sequence[str], change: Sequence[str], rows: Sequence[Sequence[Any]]
+    model: type[models.Model],
+    match: Sequence[str],
+    change: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    guard: Guard | None = None,
 ) -> set[Any]:
     """Update each row whose ``match`` fields equal, setting its ``change`` fields; return the keys that matched.
 
-    Each of ``rows`` holds the values of ``match`` and then of ``change``, in order; the first of ``match`` is the
-    primary key, the others make it a compare-and-set. ``UPDATE … FROM (VALUES …) RETURNING`` is one statement on
-    PostgreSQL and on SQLite 3.35, where ``bulk_update`` would send a CASE of every row for every column.
+    Each of ``rows`` holds the values of ``match``, then of ``change``, then of the guard; the first of ``match`` is
+    the primary key, the others make it a compare-and-set. ``bulk_update`` would send a CASE of every row for every
+    column. Columns of bytes are not for JSON and not for this.
     """
-    updated: set[Any] = set()
-    for batch in in_batches(rows):
-        updated |= _update_batch(model, match, change, batch)
-    return updated
-
-
-def _update_batch(
-    model: type[models.Model], match: Sequence[str], change: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> set[Any]:
-    meta = model._meta
-    quote = connection.ops.quote_name
-    table = quote(meta.db_table)
-    columns = {field.name: field for field in meta.concrete_fields}
-    matched = [(f"m{i}", columns[name]) for i, name in enumerate(match)]
-    changed = [(f"c{i}", columns[name]) for i, name in enumerate(change)]
-    fields = [field for _, field in (*matched, *changed)]
-    row = f"({', '.join(['%s'] * len(fields))})"
-    # PostgreSQL takes a VALUES column's type from its rows, and NULL or a literal has none: the first row says it.
-    casts = [f"CAST(%s AS {field.rel_db_type(connection) or field.db_type(connection)})" for field in fields]
-    first = f"({', '.join(casts)})" if connection.vendor == "postgresql" else row
-    assignments = ", ".join(f"{quote(str(field.column))} = v.{alias}" for alias, field in changed)
-    conditions = " AND ".join(f"{table}.{quote(str(field.column))} = v.{alias}" for alias, field in matched)
+    if not rows:
+        return set()
+    table = _table(model)
+    matched = [_field(model, name) for name in match]
+    changed = [_field(model, name) for name in change]
+    guarded = [_field(guard.model, name) for name in guard.match] if guard else []
+    fields = [*matched, *changed, *guarded]
+    assignments = ", ".join(f"{_column(field)} = v.c{len(matched) + i}" for i, field in enumerate(changed))
+    conditions = [f"{table}.{_column(field)} = v.c{i}" for i, field in enumerate(matched)]
+    if guard:
+        related = [f"{_column(_field(guard.model, guard.on))} = v.c0"]
+        first = len(matched) + len(changed)
+        related += [f"{_column(field)} = v.c{first + i}" for i, field in enumerate(guarded)]
+        conditions.append(f"EXISTS (SELECT 1 FROM {_table(guard.model)} WHERE {' AND '.join(related)})")
     statement = (
-        f"WITH v ({', '.join(alias for alias, _ in (*matched, *changed))}) "
-        f"AS (VALUES {', '.join([first] + [row] * (len(rows) - 1))}) "
-        f"UPDATE {table} SET {assignments} FROM v WHERE {conditions} "
-        f"RETURNING {table}.{quote(str(fields[0].column))}"
+        f"WITH v AS MATERIALIZED ({_taken_apart(fields)}) UPDATE {table} SET {assignments} FROM v "
+        f"WHERE {' AND '.join(conditions)} RETURNING {table}.{_column(fields[0])}"
     )
-    parameters = [
-        field.get_db_prep_save(value, connection)
-        for values in rows
-        for field, value in zip(fields, values, strict=True)
+    return {
+        key
+        for batch in in_batches(rows)
+        for (key,) in read(statement, [_document([_encoder(f) for f in fields], batch)])
+    }
+
+
+def insert_rows(
+    model: type[models.Model], names: Sequence[str], rows: Sequence[Sequence[Any]], *, key: Sequence[str] = ()
+) -> list[Any]:
+    """Insert ``rows`` with the values of the fields ``names``; fields that are left out take the model's defaults.
+
+    ``key`` names fields that are unique together: with it the primary keys are returned in the order of ``rows``.
+    Raises ``IntegrityError``. No signal is sent.
+    """
+    fields = [_field(model, name) for name in names]
+    others = [
+        field
+        for field in model._meta.concrete_fields
+        if field not in fields
+        and not isinstance(field, models.AutoField)
+        and not (field.null and not field.has_default())
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return {key for (key,) in cursor.fetchall()}
+    defaults = [field.get_db_prep_save(field.get_default(), connection) for field in others]
+    columns = ", ".join(_column(field) for field in (*fields, *others))
+    selected = ", ".join([f"v.c{i}" for i in range(len(fields))] + [_cast("%s", field) for field in others])
+    primary = model._meta.pk
+    returned = ", ".join(_returned(field) for field in (primary, *(_field(model, name) for name in key)))
+    source = f"WITH v AS ({_taken_apart(fields)})"
+    statement = f"{source} INSERT INTO {_table(model)} ({columns}) SELECT {selected} FROM v"
+    if key:
+        statement += f" RETURNING {returned}"
+    encoders = [_encoder(field) for field in fields]
+    positions = [names.index(name) for name in key]
+    ids: list[Any] = []
+    for batch in in_batches(rows):
+        parameters = [_document(encoders, batch), *defaults]
+        if not key:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+            continue
+        found = {tuple(values): pk for pk, *values in read(statement, parameters)}
+        if connection.vendor == "sqlite":
+            ids += [found[tuple(_encoded(encoders[i], row[i]) for i in positions)] for row in batch]
+        else:
+            ids += [found[tuple(row[i] for i in positions)] for row in batch]
+    return ids
+
+
+def _returned(field: models.Field[Any, Any]) -> str:
+    return moment_column(_column(field)) if isinstance(field, models.DateTimeField) else _column(field)
+
+
+# --- columns ------------------------------------------------------------------------------------------------------
+
+Encoder = Callable[[Any], Any]
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    return cast("models.Field[Any, Any]", model._meta.get_field(name))
+
+
+def _column(field: models.Field[Any, Any]) -> str:
+    return connection.ops.quote_name(str(field.column))
+
+
+def _taken_apart(fields: Sequence[models.Field[Any, Any]]) -> str:
+    """Return the query that makes rows with columns c0, c1, … of one JSON parameter."""
+    if connection.vendor == "sqlite":
+        columns = [f"value ->> {i} AS c{i}" for i in range(len(fields))]
+        return f"SELECT {', '.join(columns)} FROM json_each(%s)"
+    columns = [f"{_cast(f'(item ->> {i})', field)} AS c{i}" for i, field in enumerate(fields)]
+    return f"SELECT {', '.join(columns)} FROM jsonb_array_elements(%s::jsonb) AS item"
+
+
+def _cast(expression: str, field: models.Field[Any, Any]) -> str:
+    """Give an expression its column's type, which PostgreSQL does not guess. A cast to varchar(n) would cut it."""
+    if connection.vendor == "sqlite":
+        return expression
+    kind = str(field.rel_db_type(connection) or field.db_type(connection))
+    return f"{expression}::{'text' if kind.startswith('varchar') else kind}"
+
+
+def _document(encoders: Sequence[Encoder | None], rows: Sequence[Sequence[Any]]) -> str:
+    # Each column at a time: a column that needs no encoding, as most do, then costs nothing.
+    columns = [
+        column if encoder is None else [None if value is None else encoder(value) for value in column]
+        for encoder, column in zip(encoders, zip(*rows, strict=True), strict=True)
+    ]
+    return json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False)
+
+
+def _encoded(encoder: Encoder | None, value: Any) -> Any:
+    return value if encoder is None or value is None else encoder(value)
+
+
+def _encoder(field: models.Field[Any, Any]) -> Encoder | None:
+    """Return what makes a value of ``field`` fit for JSON, or None where it is fit as it is."""
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    if isinstance(field, models.DateTimeField):
+        return partial(_moment_as_text, _zone()) if connection.vendor == "sqlite" else datetime.isoformat
+    if isinstance(field, models.JSONField):
+        return partial(_json_as_text, encoder=field.encoder)
+    if isinstance(field, models.BinaryField):
+        raise TypeError(f"{field} holds bytes, which JSON cannot say. Write it by executemany.")
+    if isinstance(field, models.CharField | models.TextField | models.IntegerField | models.BooleanField):
+        return None
+    return partial(_prepared, field)
+
+
+def _prepared(field: models.Field[Any, Any], value: Any) -> Any:
+    prepared = field.get_db_prep_save(value, connection)
+    return prepared if isinstance(prepared, str | int) else str(prepared)
+
+
+def _json_as_text(value: Any, *, encoder: type[json.JSONEncoder] | None) -> str:
+    return value if isinstance(value, JSONText) else json.dumps(value, cls=encoder)

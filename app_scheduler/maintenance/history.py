@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import current_execution
 from app_scheduler.engine.queue import timestamp
+from app_scheduler.engine.sql import among
 from app_scheduler.models import ExecutionDetail, JobSpec, Status
 
 logger = logging.getLogger(__name__)
@@ -144,23 +143,14 @@ def _delete_each(batches: Iterator[list[int]], deleted: Deleted) -> Iterator[int
 def _delete(ids: list[int]) -> int:
     with transaction.atomic():
         # Asked again under a lock: a retry that is just being requested refers to its execution, which then stays.
-        going = _settled().filter(pk__in=_among(ids)).order_by("pk").select_for_update(skip_locked=True)
+        going = _settled().filter(pk__in=among(ids)).order_by("pk").select_for_update(skip_locked=True)
         keys = list(going.values_list("pk", flat=True))
         if not keys:
             return 0
-        among = _among(keys)
-        ExecutionDetail.objects.filter(retry_of__in=among).update(retry_of=None)
-        _raw_delete(ExecutionDetail.objects.filter(pk__in=among))
-        return _raw_delete(DjangoJobExecution.objects.filter(pk__in=among))
-
-
-def _among(ids: list[int]) -> Any:
-    """Return ``ids`` for an ``__in``. On SQLite, where the transaction keeps all others from writing, as one parameter:
-    Python needs longer for thousands of them than SQLite for the rows.
-    """
-    if connection.vendor == "sqlite":
-        return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(ids)])
-    return ids
+        chosen = among(keys)
+        ExecutionDetail.objects.filter(retry_of__in=chosen).update(retry_of=None)
+        _raw_delete(ExecutionDetail.objects.filter(pk__in=chosen))
+        return _raw_delete(DjangoJobExecution.objects.filter(pk__in=chosen))
 
 
 def _raw_delete(rows: models.QuerySet[Any]) -> int:

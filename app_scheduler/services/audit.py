@@ -15,6 +15,7 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents
 from app_scheduler.documents import Document
+from app_scheduler.engine.sql import among, insert_rows
 from app_scheduler.models import (
     JobOrigin,
     JobSpec,
@@ -64,7 +65,7 @@ def log_jobs(entries: Sequence[tuple[JobSpec, int, str]], actor: Actor) -> None:
 
 
 def names_of(ids: Sequence[str]) -> dict[str, str]:
-    return dict(JobSpec.objects.filter(job_id__in=ids).values_list("job_id", "name"))
+    return dict(JobSpec.objects.filter(job_id__in=among(ids)).values_list("job_id", "name"))
 
 
 def log_all(ids: Sequence[str], names: Mapping[str, str], flag: int, message: str, actor: Actor) -> None:
@@ -80,18 +81,12 @@ def log_about(model: type[Model], entries: Sequence[tuple[Any, str, int, str]], 
     if not entries or actor.user_id is None:
         return
     content_type = ContentType.objects.get_for_model(model)
-    LogEntry.objects.bulk_create(
+    now = timezone.now()
+    insert_rows(
+        LogEntry,
+        ["user", "content_type", "action_time", "object_id", "object_repr", "action_flag", "change_message"],
         [
-            LogEntry(
-                user_id=actor.user_id,
-                content_type=content_type,
-                object_id=str(object_id),
-                object_repr=name[:200],
-                action_flag=flag,
-                change_message=message,
-                action_time=timezone.now(),
-            )
+            (actor.user_id, content_type.pk, now, str(object_id), name[:200], flag, message)
             for object_id, name, flag, message in entries
         ],
-        batch_size=1000,
     )

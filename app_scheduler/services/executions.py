@@ -11,6 +11,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import scheduler
 from app_scheduler.engine.queue import Entry, enqueue, settle, utc_now
+from app_scheduler.engine.sql import among
 from app_scheduler.exceptions import ExecutionNotFound, InvalidInput, JobNotFound
 from app_scheduler.models import (
     FAILURES,
@@ -38,7 +39,7 @@ def run_now(
     first job that cannot run; then none is queued.
     """
     ids = list(dict.fromkeys(ids))
-    specs = {spec.job_id: spec for spec in JobSpec.objects.filter(job_id__in=ids)}
+    specs = {spec.job_id: spec for spec in JobSpec.objects.filter(job_id__in=among(ids))}
     now = utc_now()
     entries = []
     for job_id in ids:
@@ -70,7 +71,7 @@ def run_now(
 
 def _first_missing(ids: Sequence[str]) -> str:
     """Return the job that somebody deleted while it was being run."""
-    found = set(DjangoJob.objects.filter(id__in=ids).values_list("id", flat=True))
+    found = set(DjangoJob.objects.filter(id__in=among(ids)).values_list("id", flat=True))
     return next((job_id for job_id in ids if job_id not in found), ids[0])
 
 

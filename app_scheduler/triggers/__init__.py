@@ -12,7 +12,7 @@ from .documents import KINDS, Document, kind_of
 from .expressions import format_expression, parse_expression
 from .forms import FORM_FIELDS, from_form_data, to_form_data
 from .normalising import normalise
-from .schedules import Schedule, schedule_for, upcoming
+from .schedules import Schedule, schedule_for, schedule_of_text, upcoming
 from .words import describe
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "normalise",
     "parse_expression",
     "schedule_for",
+    "schedule_of_text",
     "stock_trigger",
     "to_form_data",
     "trigger_for",

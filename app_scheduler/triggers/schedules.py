@@ -376,6 +376,12 @@ def schedule_for(document: Mapping[str, Any], *, anchor: datetime) -> Schedule:
     return _cached(key, anchor.astimezone(UTC), default_zone_name())
 
 
+def schedule_of_text(text: str, *, anchor: datetime) -> Schedule:
+    """Return the evaluation of a document that is stored as JSON, as ``schedule_for`` does."""
+    _require_aware(anchor)
+    return _cached(text, anchor.astimezone(UTC), default_zone_name())
+
+
 @lru_cache(maxsize=16_384)
 def _cached(key: str, anchor: datetime, _default_zone: str) -> _Base:
     return _built(canonical(json.loads(key)), anchor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from apscheduler.executors.base import BaseExecutor
@@ -35,8 +35,16 @@ class ConsoleExecutor(BaseExecutor):
         return max(0, self.slots - self.busy)
 
     @abstractmethod
-    def submit(self, run: Run) -> None:
-        """Run ``run`` and hand its outcome to the recorder. Never blocks."""
+    def submit(self, runs: Sequence[Run]) -> None:
+        """Run ``runs`` and hand the outcome of each to the recorder. Never blocks."""
+
+    @abstractmethod
+    def running(self) -> list[int]:
+        """Return the executions that it holds: those that run and those that are about to."""
+
+    def take_back(self, seconds: float = 0) -> list[Run]:
+        """Let go of what has not begun, where nothing has begun for ``seconds``; nothing of it will run here."""
+        return []
 
     @abstractmethod
     def stop(self, seconds: float) -> None:

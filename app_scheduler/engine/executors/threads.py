@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 
 from app_scheduler.engine.executors.base import ConsoleExecutor
 from app_scheduler.engine.runner import Run, execute
+
+#: An executor is given ahead what it can be expected to run in this time, so that no thread waits for a transaction.
+AHEAD_SECONDS = 0.1
+#: The most that it is given ahead: what would be marked interrupted without having begun if the process were killed.
+MAX_AHEAD = 1000
 
 
 class ThreadsExecutor(ConsoleExecutor):
@@ -21,60 +27,115 @@ class ThreadsExecutor(ConsoleExecutor):
     def __init__(self, slots: int) -> None:
         super().__init__()
         self.slots = slots
-        self._condition = threading.Condition()
-        self._waiting: deque[Run] = deque()
-        self._running: set[int] = set()
-        self._idle = 0
+        self._queue: SimpleQueue[Run | None] = SimpleQueue()
+        self._guard = threading.Condition()
+        #: What was submitted and has not ended, by execution.
+        self._held: dict[int, Run] = {}
+        self._moved = 0.0
         self._threads = 0
-        self._stopped = False
+        self._stopping = False
+        self._pace = _Pace(slots)
 
     @property
     def busy(self) -> int:
-        with self._condition:
-            return len(self._running) + len(self._waiting)
+        return len(self._held)
+
+    @property
+    def free(self) -> int:
+        """How many more it takes now: its slots, and what it will get to in a moment."""
+        return max(0, self.slots + self._pace.ahead() - len(self._held))
 
     def running(self) -> list[int]:
-        """Return the ids of the executions that it holds."""
-        with self._condition:
-            return sorted({*self._running, *(run.execution_id for run in self._waiting)})
+        return sorted(self._held)
 
-    def submit(self, run: Run) -> None:
-        with self._condition:
-            self._stopped = False
-            self._waiting.append(run)
-            if self._idle < len(self._waiting) and self._threads < self.slots:
+    def submit(self, runs: Sequence[Run]) -> None:
+        self._moved = time.monotonic()
+        with self._guard:
+            self._stopping = False
+            for run in runs:
+                self._held[run.execution_id] = run
+            missing = min(self.slots, len(self._held)) - self._threads
+            for _ in range(missing):
                 self._threads += 1
                 name = f"thread {self._threads}"
                 threading.Thread(target=self._work, name=name, daemon=True).start()
-            self._condition.notify()
+        for run in runs:
+            self._queue.put(run)
+
+    def take_back(self, seconds: float = 0) -> list[Run]:
+        if self._queue.empty() or time.monotonic() - self._moved < seconds:
+            return []
+        taken: list[Run] = []
+        stops = 0
+        try:
+            while True:
+                run = self._queue.get_nowait()
+                if run is None:
+                    stops += 1
+                else:
+                    taken.append(run)
+        except Empty:
+            for _ in range(stops):
+                self._queue.put(None)
+        with self._guard:
+            for run in taken:
+                self._held.pop(run.execution_id, None)
+            self._guard.notify_all()
+        return taken
 
     def stop(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        with self._condition:
-            self._stopped = True
-            self._condition.notify_all()
-            while (self._running or self._waiting) and (left := deadline - time.monotonic()) > 0:
-                self._condition.wait(left)
+        with self._guard:
+            if not self._stopping:
+                self._stopping = True
+                for _ in range(self._threads):
+                    self._queue.put(None)  # Behind all that waits: each thread takes one and ends.
+            while self._held and (left := deadline - time.monotonic()) > 0:
+                self._guard.wait(left)
 
     def shutdown(self, wait: bool = True) -> None:
         self.stop(0)
 
     def _work(self) -> None:
-        while True:
-            with self._condition:
-                self._idle += 1
-                while not self._waiting and not self._stopped:
-                    self._condition.wait()
-                self._idle -= 1
-                if not self._waiting:
-                    self._threads -= 1
-                    return
-                run = self._waiting.popleft()
-                self._running.add(run.execution_id)
+        while (run := self._queue.get()) is not None:
+            self._moved = time.monotonic()
             try:
                 self.on_finish(execute(run))
             finally:
-                with self._condition:
-                    self._running.discard(run.execution_id)
-                    self._condition.notify_all()
-                self.on_free()
+                self._end(run)
+        with self._guard:
+            self._threads -= 1
+
+    def _end(self, run: Run) -> None:
+        self._pace.count()
+        with self._guard:
+            self._held.pop(run.execution_id, None)
+            left = len(self._held)
+            if self._stopping:
+                self._guard.notify_all()
+        # Woken for each run that ends, the loop would start them one by one. It is in time when half are left.
+        if left < self.slots or left * 2 <= self.slots + self._pace.ahead():
+            self.on_free()
+
+
+class _Pace:
+    """How many runs end within ``AHEAD_SECONDS``."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._count = 0
+        self._since = time.monotonic()
+        self._before = 0
+
+    def count(self) -> None:
+        self._count += 1  # A thread that is interrupted here miscounts by one, which does no harm.
+
+    def ahead(self) -> int:
+        """Return how many more runs than slots are taken now: none where runs take longer than that time."""
+        now = time.monotonic()
+        elapsed = now - self._since
+        if elapsed >= AHEAD_SECONDS:
+            self._before = int(self._count * AHEAD_SECONDS / elapsed)
+            self._count, self._since = 0, now
+        pace = max(self._before, self._count)
+        return min(MAX_AHEAD, pace) if pace > self._slots else 0

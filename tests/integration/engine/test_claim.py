@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from app_scheduler.engine.claim import claim, due_specs
+from app_scheduler.engine.claim import claim
 from app_scheduler.engine.decide import Outage
+from app_scheduler.engine.due import upcoming
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.models import ExecutionDetail, JobSpec, JobState, Status
 from tests.integration.engine.conftest import START, MakeJob, next_run_time
@@ -40,10 +41,10 @@ def test_nothing_is_claimed_before_its_tick(make_job: MakeJob) -> None:
 
 def test_a_claim_that_another_process_won_changes_nothing(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     make_job()
-    seen = due_specs(START + seconds(1))
+    seen = upcoming(START + seconds(1), 10)
     assert claim(START + seconds(1)).jobs == 1
     # The loser read the same rows before the winner's commit.
-    monkeypatch.setattr("app_scheduler.engine.claim.due_specs", lambda now, limit: seen)
+    monkeypatch.setattr("app_scheduler.engine.claim.upcoming", lambda now, limit: seen)
     assert claim(START + seconds(1.1)).jobs == 0
     assert DjangoJobExecution.objects.count() == 1
     assert next_run_time() == START + seconds(2)
@@ -159,9 +160,12 @@ def test_a_schedule_changed_between_reading_and_claiming_decides_the_next_tick(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_job(trigger="every 1m")
-    seen = due_specs(START + seconds(60))
+    seen = upcoming(START + seconds(60), 10)
     JobSpec.objects.update(trigger={"type": "interval", "hours": 1}, revision=2)
-    monkeypatch.setattr("app_scheduler.engine.claim.due_specs", lambda now, limit: seen)
+    with monkeypatch.context() as patch:
+        patch.setattr("app_scheduler.engine.claim.upcoming", lambda now, limit: seen)
+        stale = claim(START + seconds(60))
+    assert (stale.jobs, stale.more) == (0, True)
     assert claim(START + seconds(60)).jobs == 1
     assert next_run_time() == START + timedelta(hours=1)
 

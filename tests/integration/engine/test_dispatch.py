@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine import recovery
-from app_scheduler.engine.dispatch import Dispatched, dispatch
+from app_scheduler.engine.dispatch import Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.engine.recorder import record
@@ -32,8 +32,11 @@ class Held(ConsoleExecutor):
     def busy(self) -> int:
         return len(self.runs)
 
-    def submit(self, run: Run) -> None:
-        self.runs.append(run)
+    def submit(self, runs: Sequence[Run]) -> None:
+        self.runs += runs
+
+    def running(self) -> list[int]:
+        return [run.execution_id for run in self.runs]
 
     def stop(self, seconds: float) -> None:
         pass
@@ -45,9 +48,11 @@ def executor() -> Held:
 
 
 @pytest.fixture
-def look(executor: Held) -> Callable[..., Dispatched]:
-    def run(now: datetime, **options: Any) -> Dispatched:
-        return dispatch(now, {"default": executor}, instance="here", **options)
+def look(executor: Held) -> Callable[..., Dispatcher]:
+    def run(now: datetime, **options: Any) -> Dispatcher:
+        dispatcher = Dispatcher({"default": executor}, "here", **options)
+        dispatcher.look(now)
+        return dispatcher
 
     return run
 
@@ -61,7 +66,7 @@ def status_of(pk: int) -> str:
     return DjangoJobExecution.objects.get(pk=pk).status
 
 
-Look = Callable[..., Dispatched]
+Look = Callable[..., Dispatcher]
 
 
 def run_in_thread(run: Run) -> Outcome:

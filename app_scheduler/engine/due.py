@@ -1,0 +1,68 @@
+"""The jobs whose tick has come, as slim rows: asked for at every pass, so plain SQL and no models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django_apscheduler.models import DjangoJob
+
+from app_scheduler.engine.sql import moment_column, moments, read
+from app_scheduler.models import JobSpec
+
+
+@dataclass(slots=True)
+class Due:
+    """A job with its tick, and what its definition says about running it. The JSON columns are text."""
+
+    job_id: str
+    next_run_time: datetime
+    state: str
+    revision: int
+    function: str
+    trigger: str
+    anchor: datetime
+    args: str
+    kwargs: str
+    executor: str
+    coalesce: bool
+    max_instances: int
+    misfire_grace_time: int | None
+    timeout: int | None
+    max_retries: int
+    retry_backoff: int
+
+
+@dataclass(slots=True)
+class Upcoming:
+    """What a look at the ticks found: the jobs that are due, and the tick after theirs as far as the look went."""
+
+    due: list[Due] = field(default_factory=list)
+    next_tick: datetime | None = None
+    more: bool = False
+
+
+# Paused, finished and broken jobs have no tick. Their state is read and not asked for: an index on it would tempt the
+# database to walk all jobs that are scheduled, where the index on the ticks gives the first few.
+_STATEMENT = f"""
+SELECT j.id, {{tick}}, s.state, s.revision, s.function, s.trigger, {{anchor}}, s.args, s.kwargs, s.executor,
+       s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff
+FROM {DjangoJob._meta.db_table} j JOIN {JobSpec._meta.db_table} s ON s.job_id = j.id
+WHERE j.next_run_time IS NOT NULL ORDER BY j.next_run_time LIMIT %s
+"""
+
+
+def upcoming(now: datetime, limit: int) -> Upcoming:
+    """Return the first ``limit`` ticks of all jobs, parted into those that are due and the next one."""
+    _, moment = moments()
+    found = Upcoming()
+    columns = {"tick": moment_column("j.next_run_time"), "anchor": moment_column("s.anchor")}
+    rows = read(_STATEMENT.format(**columns), [limit])
+    for job_id, tick, state, revision, function, trigger, anchor, *options in rows:
+        next_run_time = moment(tick)
+        if next_run_time > now:
+            found.next_tick = next_run_time
+            return found
+        found.due.append(Due(job_id, next_run_time, state, revision, function, trigger, moment(anchor), *options))
+    found.more = len(rows) == limit
+    return found
