@@ -235,6 +235,7 @@ class LoopScheduler(BackgroundScheduler):
         else:
             logger.error("A pass of the scheduler failed", exc_info=error)
         connection.close()
+        self._asked = True  # What is remembered of the queue may be wrong now.
         return min(0.1 * 2 ** min(self._failures, 10), MAX_BACKOFF_SECONDS)
 
     def _are_tables_missing(self) -> bool:
@@ -270,7 +271,8 @@ class LoopScheduler(BackgroundScheduler):
         progress = self._dispatch(whole)
         if whole:
             self._take_back()
-        if claimed.more or (progress and not self._dispatcher.complete and not self._dispatcher.rest):
+        unread = progress and not self._dispatcher.complete and not self._dispatcher.rest
+        if claimed.more or unread or self._asked:
             return 0.0
         # What is queued and was not started waits for a slot or for its job's turn; a run that ends wakes the loop.
         now = utc_now()

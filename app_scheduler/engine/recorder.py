@@ -19,7 +19,9 @@ from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH = 500
+#: Outcomes per transaction, and the characters of their texts.
+MAX_BATCH = 1000
+MAX_BATCH_LENGTH = 8_000_000
 MAX_BACKOFF_SECONDS = 5.0
 
 
@@ -66,7 +68,7 @@ class Recorder:
             with self._condition:
                 while not self._waiting and not self._stopping:
                     self._condition.wait()
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                batch = self._take()
                 if not batch:
                     self._thread = None
                     break
@@ -78,6 +80,18 @@ class Recorder:
             except Exception:
                 logger.exception("After recording executions")
         connection.close()
+
+    def _take(self) -> list[Outcome]:
+        """Take what waits, as much as makes one statement of a bearable length."""
+        length = 0
+        batch: list[Outcome] = []
+        for outcome in self._waiting[:MAX_BATCH]:
+            length += len(outcome.log) + len(outcome.result) + len(outcome.traceback or "")
+            if batch and length > MAX_BATCH_LENGTH:
+                break
+            batch.append(outcome)
+        del self._waiting[: len(batch)]
+        return batch
 
     def _write_surely(self, batch: Sequence[Outcome]) -> None:
         """Write ``batch``, however long the database is away; one outcome that cannot be stored spoils no other."""
