@@ -61,8 +61,9 @@ fmt: $(DEVELOPMENT)  ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEVELOPMENT)  ## Measure throughput and lateness
-	$(PYTEST) -p no:randomly --timeout 0 -s tests/benchmarks
+bench: $(DEVELOPMENT)  ## Measure the speed beside plain django-apscheduler: BENCH="drain idle", BENCH_QUICK=1, BENCH_MEMORY=1000000
+	$(BIN)/python -m tests.benchmarks run $(if $(BENCH_QUICK),--scale quick --repeat 1) \
+		$(if $(BENCH_MEMORY),--executions $(BENCH_MEMORY)) $(BENCH_OPTIONS) $(BENCH)
 
 chaos: $(DEVELOPMENT)  ## Kill, stall and race processes for minutes
 	$(PYTEST) --timeout 0 -m chaos tests/processes

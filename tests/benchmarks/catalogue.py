@@ -1,0 +1,122 @@
+"""What can be measured: each measure's figures and its sizes. How, says the module of its name in ``measures``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tests.benchmarks.results import SIDES, Case
+
+#: ``full`` is for publishing, ``quick`` for a look, ``tiny`` only shows that it still works.
+Scale = Literal["full", "quick", "tiny"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that a measure yields: how the tables name it, and with how many decimals."""
+
+    title: str
+    decimals: int = 0
+    ratio: bool = True
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that can be measured, and at which sizes."""
+
+    title: str
+    better: Literal["more", "less"]
+    figures: Mapping[str, Figure]
+    cases: Mapping[Scale, tuple[Case, ...]]
+    sides: tuple[str, ...] = field(default=SIDES)
+
+
+MEASURES: Mapping[str, Measure] = {
+    "drain": Measure(
+        "Jobs due at one instant",
+        "more",
+        {"per_second": Figure("executions per second")},
+        {
+            "full": (Case(count=500), Case(count=2000), Case(count=10_000)),
+            "quick": (Case(count=500), Case(count=2000)),
+            "tiny": (Case(count=20, stored=10),),
+        },
+    ),
+    "statements": Measure(
+        "SQL statements in such a burst",
+        "less",
+        {
+            "per_execution": Figure("statements per execution", 2),
+            "control_per_execution": Figure("of them BEGIN, COMMIT and the like", 2),
+        },
+        {"full": (Case(count=2000),), "quick": (Case(count=500),), "tiny": (Case(count=20, stored=10),)},
+        ("ours", "stock"),
+    ),
+    "lateness": Measure(
+        "Lateness at a steady rate",
+        "less",
+        {
+            "p50_ms": Figure("lateness, median, ms", 1),
+            "p99_ms": Figure("lateness, 99th percentile, ms", 1),
+            "max_ms": Figure("lateness, maximum, ms", 1),
+            "cpu_percent": Figure("CPU of the process, % of one core", 1),
+        },
+        {
+            "full": tuple(Case(rate=rate, seconds=30, stored=100_000) for rate in (10, 100)),
+            "quick": tuple(Case(rate=rate, seconds=5, stored=10_000) for rate in (10, 100)),
+            "tiny": (Case(rate=10, seconds=1, stored=10),),
+        },
+    ),
+    "idle": Measure(
+        "Nothing to do",
+        "less",
+        {
+            "cpu_percent": Figure("CPU of the process, % of one core", 2),
+            "statements_per_second": Figure("statements per second", 2),
+        },
+        {
+            "full": (Case(seconds=60, stored=100_000),),
+            "quick": (Case(seconds=10, stored=10_000),),
+            "tiny": (Case(seconds=0.5, stored=10),),
+        },
+    ),
+    "startup": Measure(
+        "From start to the first run",
+        "less",
+        {"seconds": Figure("seconds", 3)},
+        {
+            "full": tuple(Case(stored=stored) for stored in (10, 1000, 100_000)),
+            "quick": tuple(Case(stored=stored) for stored in (10, 10_000)),
+            "tiny": (Case(stored=10),),
+        },
+    ),
+    "memory": Measure(
+        "Memory over many executions",
+        "less",
+        {
+            "first_mb": Figure("RAM after the warm-up, MB", 1),
+            "last_mb": Figure("RAM at the end, MB", 1),
+            "growth_mb": Figure("growth per 100,000 executions, MB", 2, ratio=False),
+        },
+        {"full": (Case(count=20_000),), "quick": (Case(count=4000),), "tiny": (Case(count=4, stored=10),)},
+    ),
+    "verbs": Measure(
+        "Many jobs at once",
+        "less",
+        {
+            f"{verb}_{unit}": Figure(f"{title}, {words}", decimals)
+            for verb, title in (("pause", "pause"), ("resume", "resume"), ("run_now", "run now"), ("delete", "delete"))
+            for unit, words, decimals in (("seconds", "seconds", 2), ("statements", "statements", 0))
+        },
+        {"full": (Case(count=10_000),), "quick": (Case(count=1000),), "tiny": (Case(count=20, stored=10),)},
+    ),
+}
+
+
+def cases_of(measure: str, scale: Scale, executions: int | None = None) -> tuple[Case, ...]:
+    """Return the sizes at which to measure; ``executions`` replaces the memory measure's."""
+    cases = MEASURES[measure].cases[scale]
+    if measure == "memory" and executions:
+        return tuple(replace(case, count=executions) for case in cases)
+    return cases
