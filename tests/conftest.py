@@ -12,7 +12,7 @@ from tests import postgres
 from tests.run_directory import run_directory
 
 #: A test's marker from where it lies.
-MARKED_DIRECTORIES = {"processes": "processes", "browser": "browser", "benchmarks": "benchmark"}
+MARKED_DIRECTORIES = {"processes": "processes", "browser": "browser"}
 
 
 def pytest_configure() -> None:

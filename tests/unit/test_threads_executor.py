@@ -102,34 +102,23 @@ def test_a_stop_leaves_what_hangs(make_bench: MakeBench) -> None:
 
 
 def test_short_runs_are_taken_ahead_and_long_ones_are_not(make_bench: MakeBench) -> None:
-    bench = make_bench(2)
-    pace = bench.executor._pace
-    assert pace.ahead() == 0
-    for _ in range(3):
-        pace.count()
-    assert pace.ahead() == 3
-    assert bench.executor.free == 5
-    for _ in range(2 * threads.MAX_AHEAD):
-        pace.count()
-    assert pace.ahead() == threads.MAX_AHEAD
-
-
-def test_a_pace_of_long_ago_counts_for_nothing(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("app_scheduler.engine.executors.threads.time.monotonic", lambda: clock[0])
-    pace = threads._Pace(2)
-    for _ in range(50):
-        pace.count()
-    clock[0] += threads.AHEAD_SECONDS
-    assert pace.ahead() == 50
-    clock[0] += 60
-    assert pace.ahead() == 0
+    bench = make_bench(10)
+    lengths = bench.executor._lengths
+    assert bench.executor.free == 10  # Nothing is known yet.
+    for _ in range(100):
+        lengths.note(threads.AHEAD_SECONDS / 5)
+    assert bench.executor.free == pytest.approx(10 + 50, abs=1)
+    for _ in range(100):
+        lengths.note(0)
+    assert bench.executor.free == 10 + threads.MAX_AHEAD
+    lengths.note(60)
+    assert bench.executor.free == 10
 
 
 def test_the_loop_is_woken_when_half_is_left_and_not_for_each_run(make_bench: MakeBench) -> None:
     bench = make_bench(4)
     bench.gate.set()
-    bench.executor._pace.ahead = lambda: 96  # type: ignore[method-assign]
+    bench.executor._ahead = lambda: 96  # type: ignore[method-assign]
     bench.submit(*range(100))
     assert wait_until(lambda: bench.executor.busy == 0, 10, "all to end")
     assert 1 <= bench.woken <= 51

@@ -11,9 +11,9 @@ from app_scheduler.engine.executors.base import ConsoleExecutor
 from app_scheduler.engine.runner import Run, execute
 
 #: An executor is given ahead what it can be expected to run in this time, so that no thread waits for a transaction.
-AHEAD_SECONDS = 0.1
+AHEAD_SECONDS = 0.2
 #: The most that it is given ahead: what would be marked interrupted without having begun if the process were killed.
-MAX_AHEAD = 1000
+MAX_AHEAD = 500
 
 
 class ThreadsExecutor(ConsoleExecutor):
@@ -34,7 +34,7 @@ class ThreadsExecutor(ConsoleExecutor):
         self._moved = 0.0
         self._threads = 0
         self._stopping = False
-        self._pace = _Pace(slots)
+        self._lengths = _Lengths()
 
     @property
     def busy(self) -> int:
@@ -43,7 +43,11 @@ class ThreadsExecutor(ConsoleExecutor):
     @property
     def free(self) -> int:
         """How many more it takes now: its slots, and what it will get to in a moment."""
-        return max(0, self.slots + self._pace.ahead() - len(self._held))
+        return max(0, self.slots + self._ahead() - len(self._held))
+
+    def _ahead(self) -> int:
+        expected = int(self.slots * AHEAD_SECONDS / self._lengths.mean)
+        return min(MAX_AHEAD, expected) if expected > self.slots else 0
 
     def running(self) -> list[int]:
         return sorted(self._held)
@@ -99,43 +103,35 @@ class ThreadsExecutor(ConsoleExecutor):
     def _work(self) -> None:
         while (run := self._queue.get()) is not None:
             self._moved = time.monotonic()
+            began = time.monotonic()
             try:
                 self.on_finish(execute(run))
             finally:
+                self._lengths.note(time.monotonic() - began)
                 self._end(run)
         with self._guard:
             self._threads -= 1
 
     def _end(self, run: Run) -> None:
-        self._pace.count()
         with self._guard:
             self._held.pop(run.execution_id, None)
             left = len(self._held)
             if self._stopping:
                 self._guard.notify_all()
         # Woken for each run that ends, the loop would start them one by one. It is in time when half are left.
-        if left < self.slots or left * 2 <= self.slots + self._pace.ahead():
+        if left < self.slots or left * 2 <= self.slots + self._ahead():
             self.on_free()
 
 
-class _Pace:
-    """How many runs end within ``AHEAD_SECONDS``."""
+class _Lengths:
+    """How long runs take of late, in seconds."""
 
-    def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self._count = 0
-        self._since = time.monotonic()
-        self._before = 0
+    def __init__(self) -> None:
+        self.mean = 3600.0  # Unknown: nothing is given ahead before a run has ended.
+        self._known = False
 
-    def count(self) -> None:
-        self._count += 1  # A thread that is interrupted here miscounts by one, which does no harm.
-
-    def ahead(self) -> int:
-        """Return how many more runs than slots are taken now: none where runs take longer than that time."""
-        now = time.monotonic()
-        elapsed = now - self._since
-        if elapsed >= AHEAD_SECONDS:
-            self._before = int(self._count * AHEAD_SECONDS / elapsed)
-            self._count, self._since = 0, now
-        pace = max(self._before, self._count)
-        return min(MAX_AHEAD, pace) if pace > self._slots else 0
+    def note(self, seconds: float) -> None:
+        """Take the length of a run into account; threads that do so at once may lose one, which does no harm."""
+        seconds = max(seconds, 1e-6)
+        self.mean += (seconds - self.mean) / 8 if self._known else seconds - self.mean
+        self._known = True
