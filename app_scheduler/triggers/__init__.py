@@ -12,10 +12,11 @@ from .documents import KINDS, Document, kind_of
 from .expressions import format_expression, parse_expression
 from .forms import FORM_FIELDS, from_form_data, to_form_data
 from .normalising import normalise
-from .schedules import Schedule, schedule_for, schedule_of_text, upcoming
+from .schedules import COUNT_LIMIT, Schedule, schedule_for, schedule_of_text, upcoming
 from .words import describe
 
 __all__ = [
+    "COUNT_LIMIT",
     "FORM_FIELDS",
     "KINDS",
     "Document",

@@ -13,7 +13,7 @@ CYCLE = 400
 
 
 class Days:
-    """Matching days, found forwards.
+    """Matching days, found forwards, and counted.
 
     ``matches`` must depend only on the month, the day, the weekday and the ISO week. ``next_year`` gives the first
     allowed year from a year on, or None when there is none left; without it every year is allowed.
@@ -62,3 +62,18 @@ class Days:
                     return date(year, month, days[index])
             year, first_month, first_day, searched = year + 1, 1, 1, searched + 1
         return None
+
+    def count(self, first: date, until: date) -> int:
+        """Count the matching days d with first <= d < until."""
+        total = 0
+        for year in range(first.year, until.year + 1):
+            if self._next_year and self._next_year(year) != year:
+                continue
+            for month in self._months:
+                if (year, month) < (first.year, first.month) or (year, month) > (until.year, until.month):
+                    continue
+                days = self._in_month(year, month)
+                low = bisect_left(days, first.day) if (year, month) == (first.year, first.month) else 0
+                high = bisect_left(days, until.day) if (year, month) == (until.year, until.month) else len(days)
+                total += max(0, high - low)
+        return total

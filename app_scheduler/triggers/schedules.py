@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from . import cronfields, crontab
+from .counting import count_ticks
 from .cronfields import Cron
 from .documents import CALENDAR_UNITS, Document, canonical, end_of, interval_of, moment_of, start_of
 from .values import default_zone_name, zone_of
@@ -23,6 +24,8 @@ from .walls import SECOND, day_is_missing, instant_of, is_repeated, offset_of, s
 
 MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
+#: How far ticks are counted that only a walk can count.
+COUNT_LIMIT = 10_000
 
 
 class Schedule(Protocol):
@@ -30,18 +33,21 @@ class Schedule(Protocol):
 
     timezone: ZoneInfo
     jitter: int
+    counts_exactly: bool
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first tick strictly after the moment, in the schedule's zone, or None when there is none."""
 
-    def count_between(self, after: datetime, until: datetime, limit: int = 10_000) -> int:
-        """Count the ticks t with after < t <= until. Exact for intervals; otherwise ``limit`` when there are more."""
+    def count_between(self, after: datetime, until: datetime, limit: int = COUNT_LIMIT) -> int:
+        """Count the ticks t with after < t <= until; without ``counts_exactly``, ``limit`` when there are more."""
 
     def last_before(self, moment: datetime, after: datetime) -> datetime | None:
         """Return the latest tick t with after < t <= moment, or None."""
 
 
 class _Base(ABC):
+    counts_exactly = False
+
     def __init__(self, timezone: ZoneInfo, jitter: int = 0) -> None:
         self.timezone = timezone
         self.jitter = jitter
@@ -65,7 +71,7 @@ class _Base(ABC):
             yield tick
             tick = self.next_after(tick)
 
-    def count_between(self, after: datetime, until: datetime, limit: int = 10_000) -> int:
+    def count_between(self, after: datetime, until: datetime, limit: int = COUNT_LIMIT) -> int:
         count = 0
         for tick in self.ticks(after):
             if count >= limit or not _at_most(tick, until):
@@ -116,6 +122,8 @@ def _require_aware(moment: datetime) -> None:
 class IntervalSchedule(_Base):
     """first + k × step for k ≥ 0, in real time, up to and including ``end``."""
 
+    counts_exactly = True
+
     def __init__(self, timezone: ZoneInfo, jitter: int, first: datetime, step: timedelta, end: datetime | None) -> None:
         super().__init__(timezone, jitter)
         self._first, self._step, self._end = first, step, end
@@ -133,7 +141,7 @@ class IntervalSchedule(_Base):
         moment = moment.astimezone(UTC)
         return self._index_after(moment if self._end is None else min(moment, self._end))
 
-    def count_between(self, after: datetime, until: datetime, limit: int = 10_000) -> int:
+    def count_between(self, after: datetime, until: datetime, limit: int = COUNT_LIMIT) -> int:
         return max(0, self._index_end(until) - self._index_after(after.astimezone(UTC)))
 
     def last_before(self, moment: datetime, after: datetime) -> datetime | None:
@@ -144,6 +152,8 @@ class IntervalSchedule(_Base):
 
 
 class DateSchedule(_Base):
+    counts_exactly = True
+
     def __init__(self, timezone: ZoneInfo, instant: datetime) -> None:
         super().__init__(timezone)
         self.instant = instant
@@ -160,6 +170,8 @@ class CronSchedule(_Base):
     is left out, one that repeats is due twice.
     """
 
+    counts_exactly = True
+
     def __init__(
         self, timezone: ZoneInfo, jitter: int, cron: Cron, start: datetime | None, end: datetime | None
     ) -> None:
@@ -173,6 +185,20 @@ class CronSchedule(_Base):
             return None
         tick = self._next_fixed(moment) if self.cron.fixed else self._next_rhythm(moment)
         return None if tick is None or (self._end is not None and tick > self._end) else tick
+
+    def count_between(self, after: datetime, until: datetime, limit: int = COUNT_LIMIT) -> int:
+        after, until = after.astimezone(UTC), until.astimezone(UTC)
+        if self._start is not None:
+            after = max(after, self._start - MICROSECOND)
+        if self._end is not None:
+            until = min(until, self._end)
+        try:
+            # Ticks are whole seconds: the first after a moment, and up to and with the last.
+            low, high = (moment.replace(microsecond=0) + SECOND for moment in (after, until))
+            return count_ticks(self.cron, self.timezone, low, high)
+        except (OverflowError, ValueError):
+            # Only the ends of the calendar, years 1 and 9999, lead here.
+            return super().count_between(after, until, limit)
 
     def first_wall(self, wall: datetime) -> datetime | None:
         """Return the first wall at or after this one (whole seconds) whose day and time match."""

@@ -49,6 +49,25 @@ def shift_around(zone: ZoneInfo, low: datetime, high: datetime) -> Shift:
     return Shift(high, naive + before, naive + after)
 
 
+def shifts_between(zone: ZoneInfo, low: datetime, high: datetime) -> list[Shift]:
+    """Return the zone's changes of offset in [low, high), both in UTC, in their order."""
+    years = range(low.year, high.year + 1)
+    return [shift for year in years for shift in _shifts_of(zone, year) if low <= shift.instant < high]
+
+
+@lru_cache(maxsize=4096)
+def _shifts_of(zone: ZoneInfo, year: int) -> tuple[Shift, ...]:
+    # Looking at each midnight is enough: no zone changes its offset and changes it back within a day.
+    first, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    midnights = [first + timedelta(days=number) for number in range((end - first).days + 1)]
+    offsets = [_offset_at(midnight, zone) for midnight in midnights]
+    return tuple(
+        shift_around(zone, midnights[day], midnights[day + 1])
+        for day in range(len(midnights) - 1)
+        if offsets[day] != offsets[day + 1]
+    )
+
+
 def shift_at(wall: datetime, zone: ZoneInfo) -> Shift | None:
     """Return the change of offset that skips or repeats this wall, or None for a wall that is shown just once."""
     before, after = offset_of(wall, zone, 0), offset_of(wall, zone, 1)

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app_scheduler.triggers import schedule_for, upcoming
@@ -190,7 +190,7 @@ def test_counts_and_last_ticks_agree_with_a_walk(document: dict[str, Any], after
     ("expression", "limit"),
     [
         ({"type": "interval", "seconds": 1}, 2_592_000),
-        ({"type": "cron", "second": "*"}, 10_000),
+        ({"type": "cron", "second": "*"}, 2_592_000),
         ({"type": "any", "triggers": [{"type": "interval", "seconds": 1}, {"type": "cron", "second": "*"}]}, 10_000),
     ],
 )
@@ -201,6 +201,86 @@ def test_a_month_of_seconds_is_counted_at_once(expression: dict[str, Any], limit
     last = schedule.last_before(ANCHOR + timedelta(days=3000, microseconds=5), ANCHOR)
     assert last == ANCHOR + timedelta(days=3000)
     assert clock.perf_counter() - began < 2
+
+
+#: Days and fields around which clocks change, in zones whose changes are unlike one another.
+CHANGES = [
+    ("Australia/Sydney", date(2026, 4, 5)),
+    ("Australia/Sydney", date(2026, 10, 4)),
+    ("Europe/Berlin", date(2026, 3, 29)),
+    ("Europe/Berlin", date(2026, 10, 25)),
+    ("America/St_Johns", date(2026, 3, 8)),
+    ("America/St_Johns", date(2010, 11, 7)),
+    ("Australia/Lord_Howe", date(2026, 4, 5)),
+    ("Australia/Lord_Howe", date(2026, 10, 4)),
+    ("Africa/Casablanca", date(2026, 2, 15)),
+    ("Africa/Casablanca", date(2026, 3, 22)),
+    ("Pacific/Apia", date(2011, 12, 30)),
+    ("America/Sao_Paulo", date(2018, 11, 4)),
+    ("America/Havana", date(2026, 11, 1)),
+]
+CLOCKS = st.fixed_dictionaries(
+    {
+        "hour": st.sampled_from(["*", "*/2", "0", "1", "2", "0,1,2,3", "1-3", "23"]),
+        "minute": st.sampled_from(["*", "*/7", "0", "30", "0,15,30,45", "59"]),
+        "second": st.sampled_from(["0", "0,30", "59", "*/20"]),
+    },
+    optional={"day_of_week": st.sampled_from(["sun", "sat", "sun,mon", "mon-fri"])},
+)
+
+
+@settings(deadline=None, max_examples=300)
+@example(("Australia/Sydney", date(2026, 4, 5)), {"hour": "2", "minute": "0,30"}, -3600, 90_000, False)
+@example(("Australia/Sydney", date(2026, 4, 5)), {"hour": "2", "minute": "30"}, 3 * 3600 + 600, 9000, False)
+@example(("Australia/Sydney", date(2026, 10, 4)), {"hour": "2", "minute": "0,30"}, -3600, 90_000, False)
+@example(("Australia/Sydney", date(2026, 10, 4)), {"hour": "2,3", "minute": "0,30"}, -3600, 90_000, False)
+@example(("Pacific/Apia", date(2011, 12, 30)), {"hour": "12", "minute": "0"}, -130_000, 260_000, False)
+@given(st.sampled_from(CHANGES), CLOCKS, st.integers(-130_000, 130_000), st.integers(0, 260_000), st.booleans())
+def test_a_count_over_a_change_of_the_clocks_agrees_with_a_walk(
+    place: tuple[str, date], clock_fields: dict[str, str], shift: int, seconds: int, has_bounds: bool
+) -> None:
+    zone, day = place
+    document = {"type": "cron", **clock_fields, "timezone": zone}
+    if has_bounds:
+        document |= {"start_date": f"{day}T01:59:59.500000", "end_date": f"{day}T23:10:00"}
+    schedule = schedule_for(document, anchor=ANCHOR)
+    after = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC) + timedelta(seconds=shift)
+    until = after + timedelta(seconds=seconds)
+    count, tick = 0, schedule.next_after(after)
+    while tick is not None and tick.astimezone(UTC) <= until:
+        count += 1
+        tick = schedule.next_after(tick)
+    assert schedule.count_between(after, until) == count
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from([zone for zone, _ in CHANGES]), st.sampled_from(["0 3 * * *", "30 */6 * * mon-fri", "0 0 L * *"])
+)
+def test_a_count_over_years_agrees_with_a_walk(zone: str, line: str) -> None:
+    schedule = schedule_for({"type": "cron", "expression": line, "timezone": zone}, anchor=ANCHOR)
+    after, until = datetime(2009, 6, 3, 5, 7, tzinfo=UTC), datetime(2013, 2, 1, 3, tzinfo=UTC)
+    count, tick = 0, schedule.next_after(after)
+    while tick is not None and tick.astimezone(UTC) <= until:
+        count += 1
+        tick = schedule.next_after(tick)
+    assert schedule.count_between(after, until) == count
+
+
+def test_ten_years_of_minutes_are_counted_at_once() -> None:
+    document = {"type": "cron", "minute": "*", "timezone": "Australia/Sydney"}
+    schedule = schedule_for(document, anchor=ANCHOR)
+    until = ANCHOR + timedelta(days=3653)
+    began = clock.perf_counter()
+    assert schedule.count_between(ANCHOR, until) == 3653 * 24 * 60
+    assert schedule.last_before(until, ANCHOR) == until
+    assert clock.perf_counter() - began < 1
+
+
+def test_at_the_end_of_the_calendar_a_walk_counts() -> None:
+    schedule = schedule_for({"type": "cron", "hour": "0", "timezone": "Australia/Sydney"}, anchor=ANCHOR)
+    after = datetime(9999, 12, 1, tzinfo=UTC)
+    assert schedule.count_between(after, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)) == 30
 
 
 @pytest.mark.parametrize(
