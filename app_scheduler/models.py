@@ -100,6 +100,12 @@ class JobSpec(models.Model):
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
+    held_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="While a job is paused or broken: ticks from this moment on have no verdict yet.",
+    )
 
     last_status = models.CharField(max_length=50, blank=True, default="", db_index=True)
     last_execution_id = models.BigIntegerField(null=True, blank=True)
@@ -213,6 +219,12 @@ class SchedulerLease(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     pause_reason = models.TextField(blank=True, default="")
+    last_paused_at = models.DateTimeField(null=True, blank=True, help_text="When the last pause that is over began.")
+    last_paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    last_pause_reason = models.TextField(blank=True, default="")
+    last_resumed_at = models.DateTimeField(null=True, blank=True, help_text="When the last pause of everything ended.")
 
     def __str__(self) -> str:
         return self.holder or "nobody leads"

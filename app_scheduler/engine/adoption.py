@@ -78,6 +78,8 @@ def adopt(now: datetime) -> list[str]:
     while rows := list(DjangoJob.objects.filter(spec__isnull=True).order_by("id")[:BATCH]):
         with transaction.atomic():
             specs = [_spec_of(row, now) for row in rows]
+            for spec, row in zip(specs, rows, strict=True):
+                spec.held_from = None if spec.state == JobState.SCHEDULED else row.next_run_time or now
             JobSpec.objects.bulk_create(specs, ignore_conflicts=True)
             broken = [spec.job_id for spec in specs if spec.state == JobState.BROKEN]
             DjangoJob.objects.filter(id__in=broken).update(next_run_time=None)

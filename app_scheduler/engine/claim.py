@@ -15,9 +15,10 @@ from datetime import datetime
 from django.db import IntegrityError
 from django_apscheduler.models import DjangoJob
 
-from app_scheduler.engine.decide import Decision, Outage, decide
+from app_scheduler.engine.decide import Decision, decide
 from app_scheduler.engine.dispatch import Dispatcher, Look, Waiting
 from app_scheduler.engine.due import Due, upcoming
+from app_scheduler.engine.gaps import Gap
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.engine.runner import Run
 from app_scheduler.engine.sql import Guard, JSONText, update_from_values, writing
@@ -45,12 +46,12 @@ class Claimed:
 def claim(
     now: datetime,
     *,
-    outage: Outage | None = None,
+    gaps: Sequence[Gap] = (),
     limit: int = CLAIM_BATCH,
     dispatcher: Dispatcher | None = None,
     instance: str = "",
 ) -> Claimed:
-    """Claim the ticks that are due, at most ``limit`` jobs.
+    """Claim the ticks that are due, at most ``limit`` jobs; ``gaps`` are what may have made them late.
 
     With a ``dispatcher`` that has room and leaves nothing waiting, executions start at once under ``instance``, and
     are handed over once that is committed.
@@ -61,14 +62,14 @@ def claim(
     claimed = Claimed(more=found.more, next_tick=found.next_tick)
     if not found.due:
         return claimed
-    decisions = [decide(due, now, outage) for due in found.due]
+    decisions = [decide(due, now, gaps) for due in found.due]
     direct = dispatcher if dispatcher is not None and not dispatcher.rest else None
     try:
         won = _write(decisions, now, direct, instance, claimed)
     except IntegrityError:
         # Some tick has its execution already, as after a schedule was moved back by hand. Find it alone.
         direct = None
-        won = [decision for decision in (decide(due, now, outage) for due in found.due) if _write_one(decision, now)]
+        won = [decision for decision in (decide(due, now, gaps) for due in found.due) if _write_one(decision, now)]
     claimed.jobs = len(won)
     claimed.entries = [entry for decision in won for entry in decision.entries]
     following = [decision.next_run_time for decision in won if decision.next_run_time is not None]
@@ -155,7 +156,10 @@ def _advance_ticks(decisions: Sequence[Decision]) -> list[Decision]:
 def _write_states(won: Sequence[Decision]) -> None:
     changed = [d for d in won if d.state != d.spec.state]
     update_from_values(
-        JobSpec, ["job"], ["state", "state_reason"], [(d.spec.job_id, d.state, d.state_reason) for d in changed]
+        JobSpec,
+        ["job"],
+        ["state", "state_reason", "held_from"],
+        [(d.spec.job_id, d.state, d.state_reason, d.held_from) for d in changed],
     )
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from app_scheduler import triggers
 from app_scheduler.engine.due import Due
+from app_scheduler.engine.gaps import Gap, local, named
 from app_scheduler.engine.queue import Entry
 from app_scheduler.exceptions import ConsoleError
 from app_scheduler.models import JobState, Status
@@ -23,18 +23,6 @@ logger = logging.getLogger(__name__)
 
 #: Ticks of one job that one pass queues where its job does not coalesce; the next pass goes on from there.
 TICKS_PER_PASS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """The time in which nobody led, to be named where it made ticks late."""
-
-    since: datetime
-    until: datetime
-
-    def __str__(self) -> str:
-        local = [timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S") for moment in (self.since, self.until)]
-        return f"no scheduler was running from {local[0]} to {local[1]}"
 
 
 @dataclass(slots=True)
@@ -47,10 +35,14 @@ class Decision:
     entries: list[Entry] = field(default_factory=list)
     state: JobState = JobState.SCHEDULED
     state_reason: str = ""
+    held_from: datetime | None = None
 
 
-def decide(spec: Due, now: datetime, outage: Outage | None = None) -> Decision:
-    """Decide about a due job from its definition alone; nothing is read or written."""
+def decide(spec: Due, now: datetime, gaps: Sequence[Gap] = ()) -> Decision:
+    """Decide about a due job from its definition alone; nothing is read or written.
+
+    ``gaps`` are what may have made its ticks late; those that did are named in the reasons.
+    """
     seen = spec.next_run_time
     if spec.state != JobState.SCHEDULED:
         # As after somebody wrote into the table by hand: what is paused, finished or broken has no tick.
@@ -58,17 +50,18 @@ def decide(spec: Due, now: datetime, outage: Outage | None = None) -> Decision:
     try:
         registry.get(spec.function)
         schedule = triggers.schedule_of_text(spec.trigger, anchor=spec.anchor)
-        return _decide(spec, schedule, seen, now, outage)
+        return _decide(spec, schedule, seen, now, gaps)
     except ConsoleError as error:
         reason = str(error)
     except Exception as error:
         logger.exception("Job %s cannot be scheduled", spec.job_id)
         reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
     entry = Entry(spec.job_id, seen, now, Status.MISSED, reason=reason)
-    return Decision(spec, seen, None, [entry], JobState.BROKEN, reason)
+    # This tick has its verdict; those after it wait for theirs until the job is mended.
+    return Decision(spec, seen, None, [entry], JobState.BROKEN, reason, seen + timedelta(microseconds=1))
 
 
-def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetime, outage: Outage | None) -> Decision:
+def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetime, gaps: Sequence[Gap]) -> Decision:
     grace = None if spec.misfire_grace_time is None else timedelta(seconds=spec.misfire_grace_time)
     overdue_until = None if grace is None else now - grace
     decision = Decision(spec, seen, None)
@@ -79,25 +72,32 @@ def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetim
         last = schedule.last_before(overdue_until, seen) or seen
         newest = schedule.last_before(now, seen) or seen
         if not (spec.coalesce and newest > last):
-            decision.entries.append(_missed(spec, schedule, seen, last, now, outage))
+            missed = _missed(spec, schedule, seen, last, now, gaps)
+            decision.entries.append(missed)
             following = schedule.next_after(last)
             if following is None or following > now:
                 return advance(decision, following)
+            missed.reason += f" Newer ticks, from {local(following)} on, are in time."
             seen = following
     if spec.coalesce:
         last = schedule.last_before(now, seen) or seen
-        count = 1 + schedule.count_between(seen, last)
+        count, said = count_ticks(schedule, seen, last)
         entry = _queued(spec, schedule, last, now)
         if count > 1:
             entry.tick_count, entry.first_tick = count, seen
-            entry.reason = f"Runs once for {count} ticks since {_local(seen)}."
-            if outage and seen < outage.until:
-                entry.reason += f" In between {outage}."
+            entry.reason = f"Runs once for {said} ticks since {local(seen)}."
+            causes = named(gaps, seen)
+            if causes:
+                entry.reason += f" In between {causes}."
+        else:
+            entry.reason = _late(gaps, last)
         decision.entries.append(entry)
         return advance(decision, schedule.next_after(max(last, now)))
     tick: datetime | None = seen
     while tick is not None and tick <= now and len(decision.entries) < TICKS_PER_PASS:
-        decision.entries.append(_queued(spec, schedule, tick, now))
+        entry = _queued(spec, schedule, tick, now)
+        entry.reason = _late(gaps, tick)
+        decision.entries.append(entry)
         tick = schedule.next_after(tick)
     return advance(decision, tick)
 
@@ -116,20 +116,30 @@ def _queued(spec: Due, schedule: triggers.Schedule, tick: datetime, now: datetim
     return Entry(spec.job_id, tick, now, available_at=tick + delay if delay else min(tick, now))
 
 
+def _late(gaps: Sequence[Gap], tick: datetime) -> str:
+    causes = named(gaps, tick)
+    return f"It is late: {causes}." if causes else ""
+
+
 def _missed(
-    spec: Due, schedule: triggers.Schedule, seen: datetime, last: datetime, now: datetime, outage: Outage | None
+    spec: Due, schedule: triggers.Schedule, seen: datetime, last: datetime, now: datetime, gaps: Sequence[Gap]
 ) -> Entry:
-    count = 1 + schedule.count_between(seen, last)
+    count, said = count_ticks(schedule, seen, last)
     reason = (
         f"It was more than its misfire grace time of {spec.misfire_grace_time} s late"
         if count == 1
-        else f"These {count} ticks since {_local(seen)} were more than the misfire grace time of "
+        else f"These {said} ticks since {local(seen)} were more than the misfire grace time of "
         f"{spec.misfire_grace_time} s late"
     )
-    reason += f": {outage}." if outage and seen < outage.until else "."
+    causes = named(gaps, seen)
+    reason += f": {causes}." if causes else "."
     first = seen if count > 1 else None
     return Entry(spec.job_id, last, now, Status.MISSED, tick_count=count, first_tick=first, reason=reason)
 
 
-def _local(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+def count_ticks(schedule: triggers.Schedule, first: datetime, last: datetime) -> tuple[int, str]:
+    """Count the ticks from ``first`` to ``last``, both of them ticks; return the number and how a reason says it."""
+    counted = schedule.count_between(first, last)
+    if not schedule.counts_exactly and counted >= triggers.COUNT_LIMIT:
+        return 1 + counted, f"at least {triggers.COUNT_LIMIT:,}"
+    return 1 + counted, str(1 + counted)

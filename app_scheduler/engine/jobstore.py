@@ -19,10 +19,12 @@ from apscheduler.jobstores.base import BaseJobStore, ConflictingIdError, JobLook
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, triggers
+from app_scheduler.engine.held import Passed, passed_before_change, passed_while_held, record
 from app_scheduler.engine.queue import utc_now
 from app_scheduler.engine.sql import among, in_batches, update_from_values
 from app_scheduler.exceptions import ConsoleError, InvalidInput
@@ -37,6 +39,9 @@ class _Keep:
 
 
 KEEP: Final = _Keep()
+
+#: States in which no tick of a job is claimed: what passes meanwhile gets its verdict when the job goes on.
+HELD: Final = (JobState.PAUSED, JobState.BROKEN)
 
 
 @dataclass(slots=True)
@@ -53,6 +58,9 @@ class Change:
 
 def insert_jobs(specs: Sequence[tuple[JobSpec, datetime | None]]) -> None:
     """Insert jobs with their next ticks. Raises ``IntegrityError`` when one of the ids is taken; nothing is written."""
+    for spec, moment in specs:
+        if spec.state in HELD and spec.held_from is None:
+            spec.held_from = moment or spec.paused_at or utc_now()
     with transaction.atomic():
         DjangoJob.objects.bulk_create(
             [
@@ -67,7 +75,8 @@ def insert_jobs(specs: Sequence[tuple[JobSpec, datetime | None]]) -> None:
 def save_jobs(changes: Sequence[Change]) -> set[str]:
     """Save what changed; return the ids of the jobs that were saved: not those that somebody else changed meanwhile.
 
-    The revision is the compare-and-set. Next ticks are written only for the jobs that were saved.
+    The revision is the compare-and-set. Next ticks are written only for the jobs that were saved. Ticks that passed
+    and that the change leaves behind get their verdict: those of a job that was held back, and those that were due.
     """
     groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
     for change in changes:
@@ -75,6 +84,7 @@ def save_jobs(changes: Sequence[Change]) -> set[str]:
     now = utc_now()
     saved: set[str] = set()
     with transaction.atomic():
+        stored = _stored([change for change in changes if _moves_ticks(change)])
         for fields, group in groups.items():
             rows = [
                 (
@@ -98,6 +108,7 @@ def save_jobs(changes: Sequence[Change]) -> set[str]:
                 ticks.append((change.spec.job_id, moment))
         _write_stock_states(states)
         update_from_values(DjangoJob, ["id"], ["next_run_time"], ticks)
+        _leave_behind([(stored[c.spec.job_id], c) for c in changes if c.spec.job_id in saved & stored.keys()], now)
     return saved
 
 
@@ -109,6 +120,48 @@ def _write_stock_states(states: Sequence[tuple[str, bytes]]) -> None:
         cursor.executemany(f"UPDATE {DjangoJob._meta.db_table} SET job_state = %s WHERE id = %s", rows)
 
 
+def _moves_ticks(change: Change) -> bool:
+    return not isinstance(change.next_run_time, _Keep) or not {"trigger", "state"}.isdisjoint(change.fields)
+
+
+def _stored(changes: Sequence[Change]) -> dict[str, JobSpec]:
+    """Return the jobs as they are before the changes, locked, so that no claim takes a due tick meanwhile."""
+    found: dict[str, JobSpec] = {}
+    for batch in in_batches([change.spec.job_id for change in changes], 5000):
+        rows = JobSpec.objects.select_for_update(of=("self", "job")).select_related("job", "paused_by")
+        found |= {spec.job_id: spec for spec in rows.filter(job_id__in=batch).order_by("job_id")}
+    return found
+
+
+def _leave_behind(changed: Sequence[tuple[JobSpec, Change]], now: datetime) -> None:
+    """Record the ticks that changes leave behind, and since when a job is held; each pair is a job before and after."""
+    passed: list[Passed | None] = []
+    rows = []
+    for before, change in changed:
+        spec = change.spec
+        following = None if isinstance(change.next_run_time, _Keep) else change.next_run_time
+        is_new_schedule = "trigger" in change.fields
+        goes_on = before.state == JobState.SCHEDULED and spec.state not in HELD
+        if goes_on and not isinstance(change.next_run_time, _Keep):
+            passed.append(passed_before_change(before, following if not is_new_schedule else None, now))
+        if spec.state in HELD and (spec.state != before.state or is_new_schedule):
+            if before.state in HELD:
+                passed.append(passed_while_held(before, now))
+            spec.held_from = (before.state == JobState.SCHEDULED and before.job.next_run_time) or now
+            spec.paused_at = spec.paused_at or (now if spec.state == JobState.PAUSED else None)
+        elif before.state in HELD and spec.state not in HELD:
+            passed.append(passed_while_held(before, now))
+            if before.state == JobState.PAUSED and "state_reason" not in change.fields:
+                spec.state_reason = ""
+            spec.held_from = spec.paused_at = spec.paused_until = spec.paused_by = None
+        else:
+            continue
+        columns = ("state_reason", "held_from", "paused_at", "paused_until", "paused_by")
+        rows.append((spec.job_id, *(_raw(spec, column) for column in columns)))
+    record(passed)
+    update_from_values(JobSpec, ["job"], ["state_reason", "held_from", "paused_at", "paused_until", "paused_by"], rows)
+
+
 def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | None, now: datetime) -> list[str]:
     """Hold scheduled jobs back; return the ids of those that were scheduled."""
     paused: list[str] = []
@@ -116,8 +169,11 @@ def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | No
         with transaction.atomic():
             scheduled = JobSpec.objects.select_for_update().filter(job_id__in=batch, state=JobState.SCHEDULED)
             chosen = list(scheduled.order_by("job_id").values_list("job_id", flat=True))
+            # A tick that was due and not yet claimed is held back too.
+            waited_for = DjangoJob.objects.filter(id=OuterRef("job_id")).values("next_run_time")
             JobSpec.objects.filter(job_id__in=chosen).update(
                 state=JobState.PAUSED,
+                held_from=Coalesce(Subquery(waited_for), now),
                 state_reason=reason,
                 paused_by=by,
                 paused_at=now,
@@ -133,19 +189,24 @@ def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | No
 def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
     """Let paused jobs go on with their next tick after ``now``; return the ids of those that were paused.
 
-    A job whose schedule ended meanwhile is finished, not deleted.
+    A job whose schedule ended meanwhile is finished, not deleted. The ticks that passed get one row for each job.
     """
     resumed: list[str] = []
     for batch in in_batches(ids, 5000):
         with transaction.atomic():
-            paused = JobSpec.objects.select_for_update().filter(job_id__in=batch, state=JobState.PAUSED)
-            rows = [(spec.job_id, *_after_pause(spec, now)) for spec in paused.order_by("job_id")]
+            locked = JobSpec.objects.select_for_update(of=("self",)).select_related("paused_by")
+            paused = list(locked.filter(job_id__in=batch, state=JobState.PAUSED).order_by("job_id"))
+            record([passed_while_held(spec, now) for spec in paused])
+            rows = [(spec.job_id, *_after_pause(spec, now)) for spec in paused]
             update_from_values(DjangoJob, ["id"], ["next_run_time"], [(job_id, tick) for job_id, tick, _, _ in rows])
             update_from_values(
                 JobSpec,
                 ["job"],
-                ["state", "state_reason", "paused_by", "paused_at", "paused_until", "updated_at"],
-                [(job_id, state, reason, None, None, None, now) for job_id, _, state, reason in rows],
+                ["state", "state_reason", "held_from", "paused_by", "paused_at", "paused_until", "updated_at"],
+                [
+                    (job_id, state, reason, now if state in HELD else None, None, None, None, now)
+                    for job_id, _, state, reason in rows
+                ],
             )
             JobSpec.objects.filter(job_id__in=[row[0] for row in rows]).update(revision=F("revision") + 1)
         resumed += [row[0] for row in rows]

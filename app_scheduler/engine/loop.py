@@ -40,9 +40,9 @@ from app_scheduler.conf import console_settings
 from app_scheduler.engine import recovery
 from app_scheduler.engine.adoption import adopt
 from app_scheduler.engine.claim import Claimed, claim
-from app_scheduler.engine.decide import Outage
 from app_scheduler.engine.dispatch import Dispatched, Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
+from app_scheduler.engine.gaps import Gap, Outage, Pause, last_pause
 from app_scheduler.engine.jobstore import SpecJobStore
 from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
 from app_scheduler.engine.queue import give_back, utc_now
@@ -98,7 +98,9 @@ class LoopScheduler(BackgroundScheduler):
         self._paused = False
         self._expiry = LONGEST_SLEEP_SECONDS
         self._dispatcher = Dispatcher({}, self.instance)
+        self._begun = 0
         self._outage: Outage | None = None
+        self._pause: Pause | None = None
 
     # --- starting and stopping ------------------------------------------------------------------------------------
 
@@ -264,9 +266,7 @@ class LoopScheduler(BackgroundScheduler):
         claimed = Claimed()
         if not self._paused:
             now = utc_now()
-            claimed = claim(now, outage=self._outage, dispatcher=self._dispatcher, instance=self.instance)
-            if self._outage and not claimed.jobs:
-                self._outage = None
+            claimed = claim(now, gaps=self._gaps, dispatcher=self._dispatcher, instance=self.instance)
             self._tell_claimed(claimed)
         progress = self._dispatch(whole)
         if whole:
@@ -279,6 +279,11 @@ class LoopScheduler(BackgroundScheduler):
         moments = [claimed.next_tick, self._dispatcher.next_available]
         waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
         return max(0.0, min([*waits, self._whole_pass_at - time.monotonic()]))
+
+    @property
+    def _gaps(self) -> tuple[Gap, ...]:
+        """What may have made ticks late: the outage before this leadership, and the last pause of everything."""
+        return tuple(gap for gap in (self._outage, self._pause) if gap is not None)
 
     def _dispatch(self, whole: bool) -> bool:
         """Fill the free slots, and go on for a moment while rows wait and slots become free.
@@ -359,7 +364,8 @@ class LoopScheduler(BackgroundScheduler):
         due = self._lease.due()
         if (self._lease.held and (due or not self._lease.is_fresh())) or (not self._lease.held and free):
             self._lease.acquire(self._doorbell.port)
-        if self._lease.held and (not was_leading or lease.token != self._lease.token):
+        # A take-over that failed half way is gone through again, or its outage would never be named.
+        if self._lease.held and self._begun != self._lease.token:
             lease = read_lease() or lease
             self._begin_to_lead(lease)
         elif was_leading and not self._lease.held:
@@ -370,6 +376,8 @@ class LoopScheduler(BackgroundScheduler):
                 recovery.reap(utc_now())
                 self._resume_paused_until()
         self._paused = lease.paused_at is not None
+        if lease.last_resumed_at and (self._pause is None or self._pause.until != lease.last_resumed_at):
+            self._pause = last_pause(lease)
         # A standby looks again at the very moment at which the lease ends.
         self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]
 
@@ -398,6 +406,7 @@ class LoopScheduler(BackgroundScheduler):
         healed = recovery.heal(utc_now())
         if healed:
             logger.info("Jobs that were broken are scheduled again: %s", ", ".join(healed))
+        self._begun = self._lease.token
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_RESUMED))
 
     def _cease_to_lead(self) -> None:

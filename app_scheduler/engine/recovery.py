@@ -11,6 +11,7 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import triggers
 from app_scheduler.conf import console_settings
+from app_scheduler.engine.held import passed_while_held, record
 from app_scheduler.engine.lease import dead_instances, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
 from app_scheduler.models import (
@@ -74,7 +75,10 @@ def _may_rerun(row: ExecutionDetail) -> bool:
 
 
 def heal(now: datetime) -> list[str]:
-    """Schedule broken jobs again whose cause is gone, as after a deploy that brought the function; return their ids."""
+    """Schedule broken jobs again whose cause is gone, as after a deploy that brought the function; return their ids.
+
+    The ticks that passed meanwhile get one row for each job.
+    """
     healed = []
     for spec in JobSpec.objects.filter(state=JobState.BROKEN).order_by("job_id")[:1000]:
         if registry.find(spec.function) is None or spec.executor not in console_settings.executors:
@@ -87,7 +91,8 @@ def heal(now: datetime) -> list[str]:
         with transaction.atomic():
             state = JobState.SCHEDULED if following else JobState.FINISHED
             broken = JobSpec.objects.filter(job_id=spec.job_id, state=JobState.BROKEN)
-            if broken.update(state=state, state_reason="", updated_at=timezone.now()):
+            if broken.update(state=state, state_reason="", held_from=None, updated_at=timezone.now()):
+                record([passed_while_held(spec, now)])
                 DjangoJob.objects.filter(id=spec.job_id).update(next_run_time=following)
                 healed.append(spec.job_id)
     return healed

@@ -27,6 +27,7 @@ from apscheduler.schedulers.base import STATE_STOPPED
 from apscheduler.util import undefined
 from django.apps import apps
 from django.db import DatabaseError, transaction
+from django.db.models import F
 
 from app_scheduler import documents, triggers
 from app_scheduler.engine import jobstore
@@ -300,7 +301,17 @@ class ConsoleScheduler(LoopScheduler):
     def resume_all(self) -> bool:
         """Resume all scheduling; return whether it was paused."""
         lease = SchedulerLease.objects.filter(id=SchedulerLease.SINGLETON, paused_at__isnull=False)
-        changed = bool(lease.update(paused_at=None, paused_by=None, pause_reason=""))
+        changed = bool(
+            lease.update(
+                paused_at=None,
+                paused_by=None,
+                pause_reason="",
+                last_paused_at=F("paused_at"),
+                last_paused_by=F("paused_by"),
+                last_pause_reason=F("pause_reason"),
+                last_resumed_at=utc_now(),
+            )
+        )
         self._announce([SchedulerEvent(EVENT_SCHEDULER_RESUMED)] if changed else [])
         return changed
 

@@ -8,8 +8,8 @@ import pytest
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler.engine.claim import claim
-from app_scheduler.engine.decide import Outage
 from app_scheduler.engine.due import upcoming
+from app_scheduler.engine.gaps import Outage
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.models import ExecutionDetail, JobSpec, JobState, Status
 from tests.integration.engine.conftest import START, MakeJob, next_run_time
@@ -82,7 +82,7 @@ def test_a_pass_queues_a_bounded_number_and_the_next_goes_on(make_job: MakeJob) 
 def test_a_month_of_missed_ticks_is_one_row(make_job: MakeJob) -> None:
     make_job(coalesce=False, misfire_grace_time=10, trigger={"type": "interval", "seconds": 60})
     up = START + timedelta(days=30)
-    claim(up + seconds(30), outage=Outage(START, up))
+    claim(up + seconds(30), gaps=[Outage(START, up)])
     execution, detail = only_execution()
     assert execution.status == Status.MISSED
     assert detail.tick_count == 30 * 24 * 60

@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from app_scheduler.engine.executors import threads
 from app_scheduler.engine.queue import Entry, insert
-from app_scheduler.engine.runner import Outcome, Run
-from app_scheduler.engine.scheduler import ConsoleScheduler
 from app_scheduler.models import ExecutionDetail, JobSpec, Status
-from tests.integration.engine.conftest import MakeJob
+from tests.integration.engine.conftest import MakeJob, Passes
 from tests.live import wait_until
 
 
-class Passes(ConsoleScheduler):
-    """A scheduler whose passes the test makes, one by one, in its own thread; what it starts stays started."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._event = threading.Event()
-        self._prepared = True
-        executor = threads.ThreadsExecutor(10)
-        executor.on_finish = self._recorder.put
-        executor.on_free = self._give_slot
-        self.add_executor(executor, "default")
-        self._dispatcher = self._new_dispatcher()
-
-    def look(self) -> tuple[float, list[str]]:
-        """Make a pass; return the seconds until the next and the statements that it took."""
-        with CaptureQueriesContext(connection) as queries:
-            seconds = self._pass()
-        return seconds, [query["sql"] for query in queries]
-
-
 @pytest.fixture
-def passes(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Passes]:
-    ended = threading.Event()
-
-    def hold(run: Run) -> Outcome:
-        ended.wait(10)
-        return Outcome(run, Status.EXECUTED, timezone.now(), timezone.now())
-
-    monkeypatch.setattr(threads, "execute", hold)
-    scheduler = Passes()
+def passes(make_passes: Callable[[], Passes]) -> Passes:
+    """A scheduler that leads."""
+    scheduler = make_passes()
     scheduler.look()  # It takes the lease, and there is nothing else to do.
-    scheduler._recorder.put = lambda outcome: None  # type: ignore[method-assign]
-    for executor in scheduler._consoles():
-        executor.on_finish = lambda outcome: None
-    yield scheduler
-    ended.set()
+    return scheduler
 
 
 def due(job_id: str, seconds: float = 0) -> None:
