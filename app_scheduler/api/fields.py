@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 _MOMENT_HELP = (
     "Give a date and time in ISO 8601, for example 2026-12-01T12:00:00+11:00. Without an offset it is meant in the "
-    "site's time zone."
+    "{whose} time zone."
 )
 # In an address, the plus sign of an offset that was not written as %2B arrives as a space.
 _LOST_PLUS = re.compile(r"(.*\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) (\d{2}:?\d{2})", re.DOTALL)
@@ -27,13 +27,22 @@ def count_field(most: int, default: int, **options: Any) -> serializers.IntegerF
 
 
 class MomentField(serializers.Field):  # type: ignore[type-arg]  # generic in its stubs only
-    """A date and time in ISO 8601, as an aware datetime in UTC; a date alone is its midnight, or its last moment."""
+    """A date and time in ISO 8601, as an aware datetime in UTC; a date alone is its midnight, or its last moment.
+
+    With ``of_job`` one without an offset stays naive, as it is meant in the zone of a job that is yet to be found.
+    """
 
     default_error_messages = {"invalid": "“{value}” is not a date and time. {help}"}
 
-    def __init__(self, *, whole_day: bool = False, **options: Any) -> None:
-        self.whole_day = whole_day
+    def __init__(self, *, whole_day: bool = False, of_job: bool = False, **options: Any) -> None:
+        self.whole_day, self.of_job = whole_day, of_job
         super().__init__(**options)
+        if self.required:
+            self.error_messages["required"] = self._help
+
+    @property
+    def _help(self) -> str:
+        return _MOMENT_HELP.format(whose="job's" if self.of_job else "site's")
 
     def to_internal_value(self, data: Any) -> datetime:
         text = data.strip() if isinstance(data, str) else ""
@@ -46,7 +55,7 @@ class MomentField(serializers.Field):  # type: ignore[type-arg]  # generic in it
                 raise ValueError
             return moment
         except (ValueError, OverflowError):
-            self.fail("invalid", value=str(data)[:60], help=_MOMENT_HELP)
+            self.fail("invalid", value=str(data)[:60], help=self._help)
 
     def _moment(self, text: str) -> datetime:
         try:
@@ -56,6 +65,8 @@ class MomentField(serializers.Field):  # type: ignore[type-arg]  # generic in it
         else:
             moment = datetime.combine(day, time.max if self.whole_day else time())
         if moment.tzinfo is None:
+            if self.of_job:
+                return moment
             moment = timezone.make_aware(moment)
         return moment.astimezone(UTC)
 

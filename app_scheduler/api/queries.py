@@ -94,6 +94,14 @@ class UpcomingQuery(Query):
     count = count_field(MAX_PREVIEW, 10, help_text="How many ticks to tell.")
 
 
+class ExplainQuery(Query):
+    at = MomentField(
+        of_job=True,
+        help_text="The moment that is asked about. Without seconds its minute is meant; without an offset it is meant "
+        "in the job's time zone.",
+    )
+
+
 class FunctionQuery(Query):
     search = serializers.CharField(
         max_length=MAX_SEARCH, required=False, help_text="Text in the name or in the summary."

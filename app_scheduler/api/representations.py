@@ -15,7 +15,7 @@ from app_scheduler import documents, triggers
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, JobSpec, SchedulerInstance
 from app_scheduler.registry import RegisteredFunction
-from app_scheduler.services import Preview, SchedulerStatus
+from app_scheduler.services import Explanation, Preview, SchedulerStatus
 
 Json = dict[str, Any]
 
@@ -70,6 +70,16 @@ def _in_words(tell: Callable[[Any], str], spec: JobSpec) -> str:
         return tell(spec.trigger)
     except InvalidInput:
         return ""
+
+
+def explanation(found: Explanation) -> Json:
+    """Return why a job did or did not run at a moment."""
+    return {
+        "sentence": found.sentence,
+        "tick": None if found.tick is None else found.tick.isoformat(),
+        "execution": found.execution_id,
+        "verdict": found.verdict,
+    }
 
 
 # --- executions ---------------------------------------------------------------------------------------------------

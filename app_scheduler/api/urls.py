@@ -16,6 +16,7 @@ urlpatterns = [
     path("jobs/<str:id>/pause/", jobs.JobPause.as_view(), name="job-pause"),
     path("jobs/<str:id>/resume/", jobs.JobResume.as_view(), name="job-resume"),
     path("jobs/<str:id>/upcoming/", jobs.JobUpcoming.as_view(), name="job-upcoming"),
+    path("jobs/<str:id>/explain/", jobs.JobExplain.as_view(), name="job-explain"),
     path("executions/", executions.ExecutionList.as_view(), name="executions"),
     path("executions/<str:id>/", executions.ExecutionDetail.as_view(), name="execution"),
     path("executions/<str:id>/retry/", executions.ExecutionRetry.as_view(), name="execution-retry"),

@@ -14,6 +14,7 @@ from app_scheduler.services.executions import (
     retry_execution,
     run_now,
 )
+from app_scheduler.services.explanations import Explanation, explain
 from app_scheduler.services.imports import PlannedRow, RowAction, carry_out_import, plan_import
 from app_scheduler.services.jobs import (
     PlannedChange,
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_PREVIEW",
     "MAX_REASON",
     "Actor",
+    "Explanation",
     "PlannedChange",
     "PlannedRow",
     "Preview",
@@ -49,6 +51,7 @@ __all__ = [
     "create_job",
     "delete_job",
     "delete_jobs",
+    "explain",
     "get_execution",
     "get_job",
     "pause_all",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob
 
@@ -90,3 +91,38 @@ def log_about(model: type[Model], entries: Sequence[tuple[Any, str, int, str]], 
             for object_id, name, flag, message in entries
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerChange:
+    """A change of a job's trigger: when, by whom and why, and the document that stood before."""
+
+    when: datetime
+    who: str
+    reason: str
+    before: Document
+
+
+def entries_about(job_id: str, flag: int) -> QuerySet[LogEntry]:
+    """Return a job's audit entries of one kind, the oldest first, with their users."""
+    content_type = ContentType.objects.get_for_model(DjangoJob)
+    found = LogEntry.objects.filter(content_type=content_type, object_id=job_id, action_flag=flag)
+    return found.select_related("user").order_by("action_time", "pk")
+
+
+def creation_of(job_id: str) -> LogEntry | None:
+    """Return the entry of a job's creation, the latest where it was created anew; None where a program made it."""
+    return entries_about(job_id, ADDITION).last()
+
+
+def trigger_change_after(job_id: str, moment: datetime) -> TriggerChange | None:
+    """Return the first change of a job's trigger after a moment, or None where no person made one."""
+    for entry in entries_about(job_id, CHANGE).filter(action_time__gt=moment, change_message__contains='"trigger"'):
+        try:
+            (message,) = json.loads(entry.change_message)
+            before = message["before"]["trigger"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(before, dict):
+            return TriggerChange(entry.action_time, str(entry.user), message.get("reason") or "", before)
+    return None

@@ -218,6 +218,38 @@ upcoming_ticks: Operation = {
         examples.answered("Ticks", {"job": "nightly-cleanup", "upcoming": ["2026-12-01T03:00:00+11:00"]}),
     ],
 }
+explain_job: Operation = {
+    "operation_id": "explainJob",
+    "summary": "Tell why a job did not run at a moment",
+    "description": "Needs `django_apscheduler.view_djangojob`. One sentence from the execution that stands for the "
+    "tick, the state of the job and of the scheduler, or the schedule; also where the job did run.",
+    "tags": ["jobs"],
+    "parameters": [_JOB_ID, queries.ExplainQuery],
+    "responses": _answers({200: shapes.Explanation}, found=True, checked=True),
+    "examples": [
+        examples.answered(
+            "A tick that was missed",
+            {
+                "job": "nightly-cleanup",
+                "sentence": "It did not run: execution 4711 ended Missed!: It was paused by ana from 2026-12-01 "
+                "02:00:00 to 2026-12-01 09:00:00: The mail server moves.",
+                "tick": "2026-12-01T03:00:00+11:00",
+                "execution": 4711,
+                "verdict": "Missed!",
+            },
+        ),
+        examples.answered(
+            "Not a tick",
+            {
+                "job": "nightly-cleanup",
+                "sentence": "Its schedule has no tick at 03:10; the ones around it are 03:00 and 2026-12-02 03:00.",
+                "tick": None,
+                "execution": None,
+                "verdict": None,
+            },
+        ),
+    ],
+}
 list_executions: Operation = {
     "operation_id": "listExecutions",
     "summary": "List executions, the newest first",

@@ -254,6 +254,16 @@ class Upcoming(Shown):
     )
 
 
+class Explanation(Shown):
+    """Why a job did or did not run at a moment."""
+
+    job = serializers.CharField()
+    sentence = serializers.CharField(help_text="The answer.")
+    tick = _moment("The tick that is meant; null where the schedule has none there or is not known.")
+    execution = serializers.IntegerField(allow_null=True, help_text="The execution that stands for the tick.")
+    verdict = serializers.CharField(allow_null=True, help_text="Its verdict; null while it has none.")
+
+
 class PreviewRequest(bodies.PreviewBody):
     trigger = ComponentField("TriggerRequest")  # type: ignore[assignment]  # the same field, described
 

@@ -23,7 +23,7 @@ from app_scheduler.api.permissions import (
     VIEW_JOB,
     require,
 )
-from app_scheduler.api.queries import JobQuery, ReasonQuery, UpcomingQuery
+from app_scheduler.api.queries import ExplainQuery, JobQuery, ReasonQuery, UpcomingQuery
 from app_scheduler.api.schema import operations
 from app_scheduler.api.views.base import ConsoleView, ListView
 from app_scheduler.api.views.executions import location_of
@@ -169,3 +169,12 @@ class JobUpcoming(JobView):
         count = UpcomingQuery.read(request)["count"]
         ticks = services.upcoming_ticks(services.get_job(id), count=count)
         return Response({"job": id, "upcoming": [tick.isoformat() for tick in ticks]})
+
+
+class JobExplain(JobView):
+    permissions = {"GET": VIEW_JOB}
+
+    @extend_schema(**operations.explain_job)
+    def get(self, request: Request, id: str) -> Response:
+        moment = ExplainQuery.read(request)["at"]
+        return Response({"job": id, **representations.explanation(services.explain(id, moment))})

@@ -22,6 +22,7 @@ REQUESTS: list[tuple[str, str, Any, str]] = [
     ("patch", "jobs/adder/", {"name": "x"}, WRITE),
     ("delete", "jobs/adder/", None, WRITE),
     ("get", "jobs/adder/upcoming/", None, VIEW),
+    ("get", "jobs/adder/explain/?at=2026-11-20", None, VIEW),
     ("post", "jobs/adder/run/", None, OPERATE),
     ("post", "jobs/adder/pause/", None, OPERATE),
     ("post", "jobs/adder/resume/", None, OPERATE),

@@ -119,7 +119,7 @@ def test_other_formats_are_not_answered(client: APIClient) -> None:
         "'; DROP TABLE", '"', "x" * 3000, "<script>", "{id}", "None",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("verb", ["", "run/", "pause/", "resume/", "upcoming/"])
+@pytest.mark.parametrize("verb", ["", "run/", "pause/", "resume/", "upcoming/", "explain/?at=2026-11-20"])
 def test_odd_addresses_are_not_found(client: APIClient, path: str, verb: str) -> None:
     address = f"/api/jobs/{path}/{verb}"
     response = client.post(address) if verb in {"run/", "pause/", "resume/"} else client.get(address)
@@ -241,6 +241,7 @@ PARAMETERS = [
     "tag",
     "search",
     "count",
+    "at",
     "ordering",
     "function",
     "trigger_type",
@@ -248,7 +249,15 @@ PARAMETERS = [
     "format",
     "lang",
 ]
-LISTS = ["jobs/", "executions/", "functions/", "jobs/adder/", "executions/1/", "jobs/adder/upcoming/"]
+LISTS = [
+    "jobs/",
+    "executions/",
+    "functions/",
+    "jobs/adder/",
+    "executions/1/",
+    "jobs/adder/upcoming/",
+    "jobs/adder/explain/",
+]
 
 
 def fuzz(client: APIClient, method: str, address: str, body: Any) -> None:

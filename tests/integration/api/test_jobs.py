@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -20,7 +21,7 @@ from app_scheduler.models import JobOrigin, JobSpec, JobState
 from app_scheduler.services import Actor
 from app_scheduler.signature import MASK
 
-from .conftest import EDITOR, ClientMaker, JobMaker
+from .conftest import EDITOR, ClientMaker, ExecutionMaker, JobMaker
 
 BODY = {
     "id": "nightly-cleanup",
@@ -512,6 +513,60 @@ class TestUpcoming:
         make_job(paused=True)
 
         assert client.get("/api/jobs/adder/upcoming/").json()["upcoming"] == []
+
+
+class TestExplain:
+    ADDRESS = "/api/jobs/adder/explain/"
+
+    def test_it_names_the_execution_of_the_tick(
+        self, client: APIClient, make_job: JobMaker, make_execution: ExecutionMaker
+    ) -> None:
+        make_job(trigger="0 * * * * in Asia/Kathmandu")
+        tick = datetime(2026, 11, 20, 3, tzinfo=ZoneInfo("Asia/Kathmandu"))
+        execution = make_execution(run_time=tick)
+
+        for at in ("2026-11-20T03:00", "2026-11-20 03:00:00", "2026-11-20T03:00:00 05:45", "2026-11-19T21:15:00Z"):
+            response = client.get(self.ADDRESS, {"at": at})
+
+            assert response.status_code == 200, at
+            assert response.json() == {
+                "job": "adder",
+                "sentence": f"It ran: execution {execution.pk} started at 03:00:00 (Asia/Kathmandu), 0.50 s after the "
+                "tick, and ended Executed.",
+                "tick": "2026-11-20T03:00:00+05:45",
+                "execution": execution.pk,
+                "verdict": "Executed",
+            }
+
+    def test_it_tells_where_there_is_none(self, client: APIClient, make_job: JobMaker) -> None:
+        make_job(trigger="0 3 * * *")
+
+        answer = client.get(self.ADDRESS, {"at": "2999-11-20T03:10"}).json()
+
+        assert answer["sentence"] == (
+            "Its schedule has no tick at 03:10; the ones around it are 03:00 and 2999-11-21 03:00."
+        )
+        assert (answer["tick"], answer["execution"], answer["verdict"]) == (None, None, None)
+
+    @pytest.mark.parametrize("at", ["x", "2026-13-01", "25:00", "", None])
+    def test_nonsense_is_refused(self, client: APIClient, make_job: JobMaker, at: str | None) -> None:
+        make_job()
+
+        response = client.get(self.ADDRESS, {} if at is None else {"at": at})
+
+        assert response.status_code == 400
+        ((message,),) = response.json().values()
+        assert "Give a date and time in ISO 8601" in message
+        assert "the job's time zone" in message
+
+    @pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31T23:59:59", "9998-12-31T23:59:59-12:00"])
+    def test_the_ends_of_the_calendar_are_no_fault(self, client: APIClient, make_job: JobMaker, at: str) -> None:
+        make_job()
+
+        assert client.get(self.ADDRESS, {"at": at}).status_code in {200, 400}
+
+    def test_an_unknown_job_is_not_found(self, client: APIClient) -> None:
+        assert client.get(self.ADDRESS, {"at": "2026-11-20T03:00"}).status_code == 404
 
 
 class TestPauseAndResume:

@@ -79,7 +79,7 @@ def test_each_operation_has_a_summary_a_security_and_its_errors() -> None:
             success = next(answer for code, answer in operation["responses"].items() if code.startswith("2"))
             if method != "delete":
                 assert "examples" in success["content"]["application/json"], path
-    assert count == 20
+    assert count == 21
     assert {"tokenAuth", "cookieAuth"} <= set(schema()["components"]["securitySchemes"])
 
 
@@ -128,6 +128,8 @@ def test_answers_about_jobs_are_as_described(client: APIClient, trigger: Any) ->
     check(client.post(f"{address}pause/", {"reason": "x"}), "post", "/api/jobs/{id}/pause/")
     check(client.post(f"{address}resume/"), "post", "/api/jobs/{id}/resume/")
     check(client.get(f"{address}upcoming/"), "get", "/api/jobs/{id}/upcoming/")
+    check(client.get(f"{address}explain/?at=2026-11-20T03:00"), "get", "/api/jobs/{id}/explain/")
+    check(client.get(f"{address}explain/?at=x"), "get", "/api/jobs/{id}/explain/")
     check(client.post(f"{address}run/"), "post", "/api/jobs/{id}/run/")
     check(client.post("/api/triggers/preview/", {"trigger": trigger}), "post", "/api/triggers/preview/")
     check(client.delete(address), "delete", "/api/jobs/{id}/")
