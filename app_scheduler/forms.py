@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -25,9 +26,9 @@ from app_scheduler.documents import Document
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.registry import RegisteredFunction, registry
-from app_scheduler.services import MAX_REASON, Actor
+from app_scheduler.services import MAX_REASON, Actor, Explanation
 from app_scheduler.signature.fields import NativeDateTimeInput
-from app_scheduler.triggers.values import default_zone_name
+from app_scheduler.triggers.values import default_zone_name, moment_text
 
 #: The types of triggers as cards: (type, name, example).
 TRIGGER_CARDS = (
@@ -118,6 +119,45 @@ class PauseForm(ReasonForm):
 
     def values(self) -> dict[str, Any]:
         return {"reason": self.cleaned_data["reason"], "until": self.cleaned_data["until"]}
+
+
+class LocalMomentField(forms.CharField):
+    """A date and time as it was typed: without an offset it stays naive, as it is meant in a job's zone."""
+
+    widget = NativeDateTimeInput
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return datetime.fromisoformat(moment_text(text))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class ExplainForm(ConsoleForm):
+    """The question why a job did not run at a moment. It only asks, so its data comes with the address."""
+
+    at = LocalMomentField(
+        label=_("Date and time"),
+        widget=NativeDateTimeInput({"step": "60"}),
+        error_messages={"required": _("Give the date and time that you wonder about.")},
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        # The page has a larger form, with names and ids of its own.
+        super().__init__(data, auto_id="jc-why-%s")
+
+    def explanation(self, job_id: str) -> Explanation | None:
+        """Return the answer, or None where the question has to be put better."""
+        if not self.is_valid():
+            return None
+        try:
+            return services.explain(job_id, self.cleaned_data["at"])
+        except InvalidInput as error:
+            self.report(error)
+            return None
 
 
 class PauseAllForm(ConsoleForm):

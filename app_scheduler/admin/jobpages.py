@@ -21,7 +21,7 @@ from app_scheduler.admin.history import entries_of, history
 from app_scheduler.admin.jobacts import JobActs, history_words
 from app_scheduler.admin.joblist import JobRow, running_counts
 from app_scheduler.exceptions import InvalidInput, JobNotFound
-from app_scheduler.forms import TRIGGER_FIELDS, ArgumentsForm, JobForm, ReasonForm, pick_data
+from app_scheduler.forms import TRIGGER_FIELDS, ArgumentsForm, ExplainForm, JobForm, ReasonForm, pick_data
 from app_scheduler.models import JobSpec
 from app_scheduler.registry import registry
 
@@ -152,6 +152,8 @@ class JobPages(JobActs):
                 for execution in executions[:LATEST]
                 for detail in [getattr(execution, "detail", None)]
             ],
+            **_why(request, job.pk),
+            "zone": str(zone),
             "executions_url": f"{executions_url}?job__id__exact={job.pk}",
             "acts": history(acts),
             # A program leaves no entry, so the latest one need not be the latest change.
@@ -276,6 +278,19 @@ class JobPages(JobActs):
             function=registered,
             job_url=job_url(job.pk),
         )
+
+
+def _why(request: HttpRequest, job_id: str) -> dict[str, Any]:
+    """Return the question why the job did not run at some moment, and its answer where it was asked."""
+    asked = "at" in request.GET
+    form = ExplainForm(request.GET if asked else None)
+    answer = form.explanation(job_id) if asked else None
+    return {
+        "why": form,
+        "why_answer": answer,
+        "why_url": execution_url(answer.execution_id) if answer and answer.execution_id else "",
+        "filters": request.GET.get("_changelist_filters", ""),
+    }
 
 
 def _with_pick(posted: Any) -> dict[str, Any]:

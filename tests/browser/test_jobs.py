@@ -186,3 +186,15 @@ def test_the_pages_work_under_a_strict_content_security_policy(admin_page: Page)
     page.locator("#id_cron_hour").fill("7")
     expect(page.locator("#jc-preview")).to_contain_text("At 07:00")
     assert not complaints
+
+
+def test_the_page_of_a_job_says_why_it_did_not_run_also_without_scripts(plain_page: Page) -> None:
+    make_job(plain_page, "Asked about")
+    plain_page.get_by_role("link", name="Asked about", exact=True).first.click()
+    plain_page.get_by_label("Date and time").fill("2020-02-03T04:05")
+    plain_page.keyboard.press("Enter")
+    expect(plain_page.get_by_role("status").get_by_text("The job did not exist yet: it was created at")).to_be_visible()
+    expect(plain_page.get_by_label("Date and time")).to_have_value("2020-02-03T04:05")
+    plain_page.get_by_label("Date and time").fill("")
+    plain_page.get_by_role("button", name="Explain").click()
+    expect(plain_page.get_by_text("Give the date and time that you wonder about.")).to_be_visible()
