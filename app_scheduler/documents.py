@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -72,7 +72,6 @@ READ_ONLY = frozenset(
 )
 #: Fields that live in columns of the same name on ``JobSpec``.
 SPEC_FIELDS = tuple(name for name in FIELDS if name not in {"id", "paused"})
-
 MAX_TAGS = 20
 MAX_COUNT = 2_147_483_647
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -169,10 +168,52 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
 
 
 def of(spec: JobSpec) -> Document:
-    """Return the document that ``spec`` is stored from."""
+    """Return the document that ``spec`` is stored from. Its values are as they are stored, also where they are bad."""
     values = {field: getattr(spec, field) for field in SPEC_FIELDS}
-    document = {"id": spec.job_id, **values, "paused": spec.state == JobState.PAUSED}
+    document = {"id": spec.job_id, **values, "tags": spec.words, "paused": spec.state == JobState.PAUSED}
     return {field: document[field] for field in FIELDS}
+
+
+def fault_of(spec: JobSpec) -> InvalidInput | None:
+    """Return what keeps a stored job from running, by field, or None where nothing does.
+
+    What was checked when it was stored may have gone since: its function, its executor, a parameter of its function,
+    or a row that something else wrote.
+    """
+    arguments = json.dumps([spec.args, spec.kwargs], default=str)
+    schedule = partial(triggers.schedule_for, spec.trigger, anchor=spec.anchor)
+    return fault_in(spec.function, arguments, spec.executor, schedule)
+
+
+def fault_in(
+    function: str, arguments: str, executor: str, schedule: Callable[[], triggers.Schedule]
+) -> InvalidInput | None:
+    """Return the same of a job's columns; ``arguments`` is ``[args, kwargs]`` as JSON, ``schedule`` makes its schedule."""
+    errors: dict[str, list[str]] = {}
+    registered = _function({"function": function}, errors)
+    if registered is not None:
+        errors |= _misfits(registered.func, arguments)
+    try:
+        _executor(executor)
+    except InvalidInput as error:
+        errors |= error.under("executor").errors
+    try:
+        schedule()
+    except InvalidInput as error:
+        errors |= error.under("trigger").errors
+    except Exception as error:
+        errors["trigger"] = [f"Its schedule cannot be worked out: {type(error).__name__}: {error}"]
+    return InvalidInput(errors) if errors else None
+
+
+@lru_cache(maxsize=16_384)
+def _misfits(func: Callable[..., Any], arguments: str) -> dict[str, list[str]]:
+    """Return what is wrong with stored arguments, by path. Cached: each tick of each job asks, and little changes."""
+    try:
+        signature_of(func).bind(*json.loads(arguments))
+    except InvalidInput as error:
+        return error.errors
+    return {}
 
 
 def shown(document: Document) -> Document:
@@ -199,7 +240,7 @@ def apply(document: Document, spec: JobSpec) -> list[str]:
     """
     changed = []
     for field in SPEC_FIELDS:
-        if not _is_same(getattr(spec, field), document[field]):
+        if not is_same(getattr(spec, field), document[field]):
             setattr(spec, field, document[field])
             changed.append(field)
     if "trigger" in changed or not spec.trigger_type:
@@ -208,7 +249,7 @@ def apply(document: Document, spec: JobSpec) -> list[str]:
     return changed
 
 
-def _is_same(stored: Any, given: Any) -> bool:
+def is_same(stored: Any, given: Any) -> bool:
     """Compare as JSON does: to Python 1, 1.0 and true are equal, to a function they are not."""
     return bool(stored == given) and json.dumps(stored, sort_keys=True) == json.dumps(given, sort_keys=True)
 

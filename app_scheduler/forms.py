@@ -560,7 +560,7 @@ def initial_of(spec: JobSpec) -> dict[str, Any]:
     initial: dict[str, Any] = {name: getattr(spec, name) for name in ("function", "name", "description")}
     initial |= {name: getattr(spec, name) for name in JobForm.OPTIONS if name != "paused"}
     initial |= {
-        "tags": ", ".join(spec.tags),
+        "tags": ", ".join(spec.words),
         "paused": spec.state == JobState.PAUSED,
         "revision": str(spec.revision),
     }

@@ -128,6 +128,11 @@ class JobSpec(models.Model):
     def __str__(self) -> str:
         return self.name or str(self.job_id)
 
+    @property
+    def words(self) -> list[str]:
+        """The tags; none where the row holds something else."""
+        return [tag for tag in self.tags if isinstance(tag, str)] if isinstance(self.tags, list) else []
+
 
 class ExecutionDetail(models.Model):
     """What an execution is made of beyond its verdict; while ``available_at`` is set, the row is in the queue."""

@@ -18,7 +18,7 @@ class JobSpecQuerySet(models.QuerySet[Any]):
     def tag_names(self) -> list[str]:
         """Return each tag in use, once, sorted."""
         rows = self.exclude(tags=[]).values_list("tags", flat=True)
-        return sorted({tag for tags in rows for tag in tags})
+        return sorted({tag for tags in rows if isinstance(tags, list) for tag in tags if isinstance(tag, str)})
 
 
 class ExecutionDetailQuerySet(models.QuerySet[Any]):

@@ -10,14 +10,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
-from app_scheduler import triggers
+from app_scheduler import documents, triggers
 from app_scheduler.engine.due import Due
 from app_scheduler.engine.gaps import Gap, local, named
 from app_scheduler.engine.queue import Entry
-from app_scheduler.exceptions import ConsoleError
 from app_scheduler.models import JobState, Status
-from app_scheduler.registry import registry
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +47,11 @@ def decide(spec: Due, now: datetime, gaps: Sequence[Gap] = ()) -> Decision:
         # As after somebody wrote into the table by hand: what is paused, finished or broken has no tick.
         return Decision(spec, seen, None, [], JobState(spec.state))
     try:
-        registry.get(spec.function)
-        schedule = triggers.schedule_of_text(spec.trigger, anchor=spec.anchor)
-        return _decide(spec, schedule, seen, now, gaps)
-    except ConsoleError as error:
-        reason = str(error)
+        schedule = partial(triggers.schedule_of_text, spec.trigger, anchor=spec.anchor)
+        fault = documents.fault_in(spec.function, f"[{spec.args}, {spec.kwargs}]", spec.executor, schedule)
+        if fault is None:
+            return _decide(spec, schedule(), seen, now, gaps)
+        reason = str(fault)
     except Exception as error:
         logger.exception("Job %s cannot be scheduled", spec.job_id)
         reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
@@ -65,6 +64,12 @@ def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetim
     grace = None if spec.misfire_grace_time is None else timedelta(seconds=spec.misfire_grace_time)
     overdue_until = None if grace is None else now - grace
     decision = Decision(spec, seen, None)
+    following = schedule.next_after(seen)
+    if (overdue_until is None or seen >= overdue_until) and (following is None or following > now):
+        # As nearly always: one tick is due, and in time.
+        decision.entries.append(_queued(spec, schedule, seen, now))
+        decision.entries[0].reason = _late(gaps, seen)
+        return advance(decision, following)
     last = seen
     if overdue_until is not None and seen < overdue_until:
         # What is beyond the grace time is missed, and told in one row however long the gap was. A job that coalesces

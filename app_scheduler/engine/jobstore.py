@@ -214,10 +214,9 @@ def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
 
 
 def _after_pause(spec: JobSpec, now: datetime) -> tuple[datetime | None, JobState, str]:
-    try:
-        tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(now)
-    except InvalidInput as error:
-        return None, JobState.BROKEN, str(error)
+    if fault := documents.fault_of(spec):
+        return None, JobState.BROKEN, str(fault)
+    tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(now)
     if tick is None:
         return None, JobState.FINISHED, "Its schedule ended while it was paused."
     return tick, JobState.SCHEDULED, ""
@@ -381,13 +380,17 @@ class SpecJobStore(BaseJobStore):
         delete_jobs(list(DjangoJob.objects.values_list("id", flat=True)))
 
     def job_of(self, spec: JobSpec) -> Job:
-        """Return ``spec`` as an APScheduler job, also where its function is gone: it then raises when it is called."""
+        """Return ``spec`` as an APScheduler job, also where it is broken.
+
+        A function that is gone raises when it is called; a trigger that cannot be read never fires.
+        """
         job = Job.__new__(Job)
         module, _, name = spec.function.rpartition(".")
         try:
             args, kwargs = _bound(spec)
         except ConsoleError:
-            args, kwargs = spec.args, spec.kwargs
+            args = spec.args if isinstance(spec.args, list) else []
+            kwargs = spec.kwargs if isinstance(spec.kwargs, dict) else {}
         values = {
             "_scheduler": self._scheduler,
             "_jobstore_alias": self._alias,
@@ -397,7 +400,7 @@ class SpecJobStore(BaseJobStore):
             "func_ref": f"{module}:{name}",
             "args": tuple(args),
             "kwargs": kwargs,
-            "trigger": triggers.trigger_for(spec.trigger, anchor=spec.anchor),
+            "trigger": _trigger(spec),
             "executor": spec.executor,
             "coalesce": spec.coalesce,
             "max_instances": spec.max_instances,
@@ -419,6 +422,25 @@ class SpecJobStore(BaseJobStore):
 
     def _local(self, moment: datetime | None) -> datetime | None:
         return moment.astimezone(self._scheduler.timezone) if moment and self._scheduler else moment
+
+
+class _Never(BaseTrigger):
+    """Stand in for a trigger that cannot be read."""
+
+    __slots__ = ()
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> None:
+        return None
+
+    def __str__(self) -> str:
+        return "a trigger that cannot be read"
+
+
+def _trigger(spec: JobSpec) -> BaseTrigger:
+    try:
+        return triggers.trigger_for(spec.trigger, anchor=spec.anchor)
+    except InvalidInput:
+        return _Never()
 
 
 def _bound(spec: JobSpec) -> tuple[list[Any], dict[str, Any]]:

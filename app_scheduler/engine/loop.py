@@ -403,6 +403,7 @@ class LoopScheduler(BackgroundScheduler):
         if lease.down_since and lease.led_since and lease.led_since - lease.down_since > timedelta(seconds=1):
             self._outage = Outage(lease.down_since, lease.led_since)
         logger.info("Instance %s leads, token %d", self.instance, self._lease.token)
+        recovery.quarantine(utc_now())
         healed = recovery.heal(utc_now())
         if healed:
             logger.info("Jobs that were broken are scheduled again: %s", ", ".join(healed))

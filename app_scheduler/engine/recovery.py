@@ -1,19 +1,23 @@
-"""What is left behind: executions of instances that are gone, and jobs whose function has come back."""
+"""What is left behind: executions of instances that are gone, and jobs whose function went or has come back."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Q
 from django_apscheduler.models import DjangoJob
 
-from app_scheduler import triggers
+from app_scheduler import documents, triggers
 from app_scheduler.conf import console_settings
 from app_scheduler.engine.held import passed_while_held, record
 from app_scheduler.engine.lease import dead_instances, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
+from app_scheduler.engine.sql import in_batches, update_from_values
 from app_scheduler.models import (
     ExecutionDetail,
     ExecutionOrigin,
@@ -25,6 +29,11 @@ from app_scheduler.models import (
 from app_scheduler.registry import registry
 
 logger = logging.getLogger(__name__)
+
+#: Rows read at once.
+BATCH = 1000
+#: Pairs of a function and an executor in one condition; SQLite takes an expression 1,000 deep.
+CAUSES = 200
 
 
 def reap(now: datetime) -> int:
@@ -80,19 +89,67 @@ def heal(now: datetime) -> list[str]:
     The ticks that passed meanwhile get one row for each job.
     """
     healed = []
-    for spec in JobSpec.objects.filter(state=JobState.BROKEN).order_by("job_id")[:1000]:
-        if registry.find(spec.function) is None or spec.executor not in console_settings.executors:
-            continue
-        try:
+    for spec in JobSpec.objects.filter(state=JobState.BROKEN).order_by("job_id").iterator(chunk_size=BATCH):
+        if documents.fault_of(spec) is None:
             following = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(now)
-        except Exception:
-            logger.info("Job %s is still broken", spec.job_id, exc_info=True)
-            continue
+            state, reason = after_repair(following)
+            healed.append((spec, following, state, reason))
+    return _write_states(healed, JobState.BROKEN, now)
+
+
+def after_repair(following: datetime | None) -> tuple[JobState, str]:
+    """Return the state of a job that can run again, and its reason; ``following`` is its next tick."""
+    if following is None:
+        return JobState.FINISHED, "Its schedule has come to its end."
+    return JobState.SCHEDULED, ""
+
+
+def quarantine(now: datetime) -> list[str]:
+    """Mark scheduled jobs broken that cannot run, before their tick comes; return their ids.
+
+    A missing function or executor is found by one query over those in use, and only their jobs are read. A tick that
+    has come already is left to the claim, which gives it its verdict. A paused job stays paused: marked, it would come
+    back scheduled.
+    """
+    scheduled = JobSpec.objects.filter(state=JobState.SCHEDULED, job__next_run_time__gt=now)
+    known, executors = set(registry.names()), set(console_settings.executors)
+    used = scheduled.order_by().values_list("function", "executor").distinct()
+    gone = [(function, executor) for function, executor in used if function not in known or executor not in executors]
+    broken = []
+    for batch in in_batches(gone, CAUSES):
+        causes = [Q(function=function, executor=executor) for function, executor in batch]
+        for spec in scheduled.filter(reduce(or_, causes)).iterator(chunk_size=BATCH):
+            if fault := documents.fault_of(spec):
+                broken.append((spec, None, JobState.BROKEN, str(fault)))
+    marked = _write_states(broken, JobState.SCHEDULED, now)
+    if marked:
+        logger.warning("Jobs cannot run any more, and their pages say why: %s", ", ".join(marked[:20]))
+    return marked
+
+
+def _write_states(
+    rows: Sequence[tuple[JobSpec, datetime | None, JobState, str]], seen: JobState, now: datetime
+) -> list[str]:
+    """Write states, reasons and next ticks where a job is as it was read; return the ids of those."""
+    written: set[str] = set()
+    for batch in in_batches(rows):
         with transaction.atomic():
-            state = JobState.SCHEDULED if following else JobState.FINISHED
-            broken = JobSpec.objects.filter(job_id=spec.job_id, state=JobState.BROKEN)
-            if broken.update(state=state, state_reason="", held_from=None, updated_at=timezone.now()):
-                record([passed_while_held(spec, now)])
-                DjangoJob.objects.filter(id=spec.job_id).update(next_run_time=following)
-                healed.append(spec.job_id)
-    return healed
+            won = update_from_values(
+                JobSpec,
+                ["job", "state", "revision"],
+                ["state", "state_reason", "held_from", "updated_at"],
+                [
+                    (spec.job_id, seen, spec.revision, state, reason, now if state == JobState.BROKEN else None, now)
+                    for spec, _, state, reason in batch
+                ],
+            )
+            update_from_values(
+                DjangoJob,
+                ["id"],
+                ["next_run_time"],
+                [(spec.job_id, following) for spec, following, _, _ in batch if spec.job_id in won],
+            )
+            if seen == JobState.BROKEN:
+                record([passed_while_held(spec, now) for spec, *_ in batch if spec.job_id in won])
+        written |= won
+    return [spec.job_id for spec, *_ in rows if spec.job_id in written]
