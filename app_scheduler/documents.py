@@ -72,6 +72,9 @@ READ_ONLY = frozenset(
 )
 #: Fields that live in columns of the same name on ``JobSpec``.
 SPEC_FIELDS = tuple(name for name in FIELDS if name not in {"id", "paused"})
+#: Fields that mean something together only.
+ARGUMENTS = ("args", "kwargs")
+
 MAX_TAGS = 20
 MAX_COUNT = 2_147_483_647
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -188,7 +191,7 @@ def fault_of(spec: JobSpec) -> InvalidInput | None:
 def fault_in(
     function: str, arguments: str, executor: str, schedule: Callable[[], triggers.Schedule]
 ) -> InvalidInput | None:
-    """Return the same of a job's columns; ``arguments`` is ``[args, kwargs]`` as JSON, ``schedule`` makes its schedule."""
+    """Return the same of a job's columns: ``arguments`` is ``[args, kwargs]`` as JSON, ``schedule`` makes the schedule."""
     errors: dict[str, list[str]] = {}
     registered = _function({"function": function}, errors)
     if registered is not None:

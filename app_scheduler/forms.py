@@ -220,6 +220,12 @@ class ArgumentsForm(ConsoleForm):
                 self.report(error)
         return cleaned
 
+    def show_faults(self, error: InvalidInput) -> None:
+        """Show what is wrong with the stored arguments beside the inputs of a form that nobody has sent yet."""
+        self.full_clean()
+        self.cleaned_data: dict[str, Any] = {}
+        self.report(error)
+
     @property
     def lost_secrets(self) -> list[str]:
         """Return the labels of secrets that were typed and are not sent back to the page."""
@@ -534,14 +540,133 @@ class JobForm(ConsoleForm):
     @property
     def stored_arguments(self) -> str:
         """Return the arguments of a job whose function is gone, as JSON, with its secrets masked."""
-        if self.spec is None:
-            return ""
-        args, kwargs = documents.shown_arguments(self.spec.function, self.spec.args, self.spec.kwargs)
-        return json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False, indent=2, default=str)
+        return stored_arguments(self.spec) if self.spec else ""
 
     @property
     def error_count(self) -> int:
         return len(self.errors) + (len(self.arguments.errors) if self.arguments is not None else 0)
+
+
+class RepairForm(ReasonForm):
+    """The ways out for one job that cannot run: another function, its arguments, another executor, or none of these.
+
+    Only what is at fault is asked. A schedule that cannot be read is corrected in the form of the job.
+    """
+
+    function = forms.CharField(label=_("Function"), required=False)
+    executor = forms.CharField(label=_("Executor"), required=False)
+    revision = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, spec: JobSpec, data: Mapping[str, Any] | None = None) -> None:
+        self.spec = spec
+        self.fault = documents.fault_of(spec)
+        places = {path.partition(".")[0] for path in self.fault.errors} if self.fault else set()
+        self.is_schedule_at_fault = "trigger" in places
+        guesses = services.guesses_for(spec) if "function" in places else []
+        guess = guesses[0].name if guesses else ""
+        initial = {"function": guess if "function" in places else spec.function, "revision": str(spec.revision)}
+        super().__init__(data, initial=initial, auto_id="repair_%s")
+        self.order_fields(["function", "executor", "reason", "revision"])
+        if places.isdisjoint({"function", *documents.ARGUMENTS}):
+            del self.fields["function"]
+        else:
+            self.fields["function"].widget = forms.Select(choices=function_choices(guesses=guesses))
+        if "executor" in places:
+            names = list(console_settings.executors)
+            self.fields["executor"].widget = forms.Select(choices=[(name, name) for name in names])
+        else:
+            del self.fields["executor"]
+        self.arguments = self._arguments_form(data)
+
+    def _arguments_form(self, data: Mapping[str, Any] | None) -> ArgumentsForm | None:
+        """Return the arguments to correct: those that were sent, or those that are stored where they are at fault."""
+        name = str((data if data is not None else self.initial).get("function") or "")
+        registered = registry.find(name) if "function" in self.fields and name else None
+        if registered is None:
+            return None
+        sent = data if data is not None and data.get(f"{ARGUMENTS}-for") == name else None
+        made = ArgumentsForm(registered, sent, keep=(self.spec.args, self.spec.kwargs))
+        made.auto_id = "repair_%s"
+        if sent is None:
+            fault = None if data is not None or registered.name != self.spec.function else self.fault
+            if fault is None:
+                # With the arguments that it has; they are shown where they do not fit.
+                self.shows_arguments = False
+            else:
+                made.show_faults(_about_arguments(fault))
+        return made
+
+    shows_arguments = True
+
+    @property
+    def label(self) -> str:
+        """The words of the button."""
+        if "function" in self.fields:
+            same = self.arguments is not None and self.arguments.function.name == self.spec.function
+            return gettext("Save and schedule it again") if same else gettext("Point it at this function")
+        return gettext("Use this executor") if "executor" in self.fields else gettext("Schedule it again")
+
+    @property
+    def stored_arguments(self) -> str:
+        return stored_arguments(self.spec)
+
+    def is_valid(self) -> bool:
+        sent = self.arguments is not None and self.arguments.is_bound
+        return super().is_valid() and not (sent and self.arguments is not None and self.arguments.errors)
+
+    def report(self, error: InvalidInput) -> None:
+        if self.arguments is None:
+            return super().report(error)
+        about = _about_arguments(error)
+        if about.errors:
+            self.shows_arguments = True
+            if self.arguments.is_bound:
+                self.arguments.report(about)
+            else:
+                self.arguments.show_faults(about)
+        super().report(InvalidInput({path: said for path, said in error.errors.items() if path not in about.errors}))
+
+    def save(self, actor: Actor) -> JobSpec | None:
+        """Repair the job; on a refusal return None, with its messages in the form. Raises ``JobNotFound``."""
+        asked = ("function", "executor")
+        data: dict[str, Any] = {name: self.cleaned_data[name] for name in asked if name in self.fields}
+        if self.arguments is not None and self.arguments.is_bound:
+            data |= {"args": self.arguments.args, "kwargs": self.arguments.kwargs}
+        revision = self.cleaned_data["revision"]
+        try:
+            return services.repair_job(
+                self.spec.job_id,
+                data,
+                actor,
+                expected_revision=int(revision) if revision.isdecimal() else None,
+                reason=self.cleaned_data["reason"],
+            )
+        except InvalidInput as error:
+            self.report(error)
+            return None
+
+
+def stored_arguments(spec: JobSpec) -> str:
+    """Return the arguments of a job as JSON, with its secrets masked."""
+    args, kwargs = documents.shown_arguments(spec.function, spec.args, spec.kwargs)
+    return json.dumps({"args": args, "kwargs": kwargs}, ensure_ascii=False, indent=2, default=str)
+
+
+def _about_arguments(error: InvalidInput) -> InvalidInput:
+    """Return the part of an error that is about arguments."""
+    paths = [path for path in error.errors if path.partition(".")[0] in documents.ARGUMENTS]
+    return InvalidInput({path: error.errors[path] for path in paths})
+
+
+class RepointForm(ReasonForm):
+    """Which function many jobs are to call."""
+
+    function = forms.CharField(label=_("Function"), required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None, guesses: Sequence[RegisteredFunction]) -> None:
+        super().__init__(data, initial={"function": guesses[0].name if guesses else ""})
+        self.order_fields(["function", "reason"])
+        self.fields["function"].widget = forms.Select(choices=function_choices(guesses=guesses))
 
 
 def trigger_from(data: Mapping[str, Any], *, allow_past: bool = True) -> Document:
@@ -576,13 +701,15 @@ def initial_of_new() -> dict[str, Any]:
     return {**{name: defaults[name] for name in JobForm.OPTIONS}, "trigger_type": "cron"}
 
 
-def function_choices(known: str = "") -> list[Any]:
-    """Return the functions by app, each with its summary, and ``known`` although it is gone."""
+def function_choices(known: str = "", guesses: Sequence[RegisteredFunction] = ()) -> list[Any]:
+    """Return ``guesses``, then the functions by app, each with its summary, and ``known`` although it is gone."""
 
     def app_of(function: RegisteredFunction) -> str:
         return function.app_label
 
     choices: list[Any] = [("", gettext("Choose a function"))]
+    if guesses:
+        choices.append((gettext("Best guesses"), [(guess.name, _function_label(guess)) for guess in guesses]))
     for label, functions in groupby(sorted(registry.all(), key=lambda f: (app_of(f), f.name)), key=app_of):
         heading = str(apps.get_app_config(label).verbose_name) if label else gettext("Other")
         choices.append((heading, [(function.name, _function_label(function)) for function in functions]))

@@ -234,8 +234,11 @@ class Registry:
                 if registered.func.__module__ == module:
                     del self._functions[name]
 
+    def similar_to(self, name: str) -> list[RegisteredFunction]:
+        """Return up to three functions that a name may mean: the same function elsewhere first, then the nearest."""
+        return [self._functions[known] for known in self._suggestions(name)]
+
     def _suggestions(self, name: str) -> list[str]:
-        """Return up to three names that may be meant: the same function elsewhere first, then the nearest."""
         dotted = name.replace(":", ".")
         names = self.names()
         last = dotted.rpartition(".")[2]

@@ -137,7 +137,7 @@ class JobActs(JobAdminBase):
         pausable = sum(state == JobState.SCHEDULED for state in selection.states.values())
         others = [pk for pk, state in selection.states.items() if state != JobState.SCHEDULED]
         rest = selection.left_out(others, already=JobState.PAUSED)
-        return self._confirmation(
+        return self.confirmation(
             request, queryset, selection, "pause_selected", _("Pause jobs"), form=form, able=pausable, rest=rest
         )
 
@@ -164,7 +164,7 @@ class JobActs(JobAdminBase):
             rest = gettext("%(count)s had gone already") % {"count": gone} if gone else ""
             self.say(request, with_rest(text, rest), level=messages.SUCCESS if deleted else messages.WARNING)
             return None
-        return self._confirmation(
+        return self.confirmation(
             request,
             queryset,
             selection,
@@ -175,9 +175,10 @@ class JobActs(JobAdminBase):
             history=history_words(selection.ids),
         )
 
-    def _confirmation(
+    def confirmation(
         self, request: HttpRequest, queryset: Any, selection: Selection, action: str, title: Any, **context: Any
     ) -> HttpResponse:
+        """Return the page that asks before an action is carried out on many jobs."""
         shown = list(queryset.select_related("spec").order_by("pk")[:LISTED])
         return self.page(
             request,
@@ -205,7 +206,7 @@ class JobActs(JobAdminBase):
         try:
             (execution,) = services.run_now([job_id], self.actor(request))
         except (InvalidInput, JobNotFound) as error:
-            self.say(request, gettext("The job was not run."), *_lines(error), level=messages.ERROR)
+            self.say(request, gettext("The job was not run."), *lines_of(error), level=messages.ERROR)
         else:
             self.say_queued(request, job_id, execution)
         return self.back(request, job_id)
@@ -235,7 +236,7 @@ class JobActs(JobAdminBase):
             except InvalidInput as error:
                 form.report(error)
                 if request.GET.get("_from") == FROM_LIST:
-                    self.say(request, *_lines(error), level=messages.ERROR)
+                    self.say(request, *lines_of(error), level=messages.ERROR)
                     return self.back(request, job_id)
             else:
                 text = gettext("{job} was paused already.") if was_paused else gettext("{job} is paused.")
@@ -264,7 +265,7 @@ class JobActs(JobAdminBase):
             was_paused = services.get_job(job_id).state == JobState.PAUSED
             spec = services.resume_job(job_id, self.actor(request))
         except (InvalidInput, JobNotFound) as error:
-            self.say(request, *_lines(error), level=messages.ERROR)
+            self.say(request, *lines_of(error), level=messages.ERROR)
             return self.back(request, job_id)
         text = gettext("{job} goes on.") if was_paused else gettext("{job} was not paused.")
         following = moment(spec.job.next_run_time)
@@ -315,5 +316,6 @@ def history_words(job_ids: Sequence[str]) -> str:
     return text % {"count": number_format(count, force_grouping=True)}
 
 
-def _lines(error: Exception) -> list[str]:
+def lines_of(error: Exception) -> list[str]:
+    """Return the messages of an error, one by one."""
     return list(error.lines()) if isinstance(error, InvalidInput) else [str(error)]

@@ -24,12 +24,14 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob
 
-from app_scheduler import triggers
+from app_scheduler import services, triggers
 from app_scheduler.admin.base import FROM_LIST, JobAdminBase
 from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, state_pill, status_pill, zone_of
 from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
 from app_scheduler.admin.live import live_bar
+from app_scheduler.conf import console_settings
 from app_scheduler.models import FAILURES, ExecutionDetail, JobSpec, JobState
+from app_scheduler.registry import registry
 
 
 class JobRow:
@@ -126,6 +128,17 @@ class JobRow:
     @cached_property
     def paused_at(self) -> Any:
         return moment(self.spec.paused_at, zone=self.zone, now=self.now) if self.spec else None
+
+    @property
+    def warning(self) -> str:
+        """What is missing here for a job that is still to run; a tick or a start marks it broken."""
+        if self.spec is None or not (self.is_scheduled or self.is_paused):
+            return ""
+        if registry.find(self.spec.function) is None:
+            return gettext("Its function is not registered here.")
+        if self.spec.executor not in console_settings.executors:
+            return gettext("Its executor “%(name)s” is not configured here.") % {"name": self.spec.executor}
+        return ""
 
     @property
     def is_scheduled(self) -> bool:
@@ -245,7 +258,11 @@ class JobList(JobAdminBase):
             self.require(self._may_post(request))
         context = {"title": _("Jobs"), **self.permissions(request), **(extra_context or {})}
         if request.method == "GET" and self.has_view_or_change_permission(request):
-            context |= {"live": live_bar(may_pause=context["may_pause"]), "summary": summary()}
+            context |= {
+                "live": live_bar(may_pause=context["may_pause"]),
+                "summary": summary(),
+                "missing": services.missing_causes(),
+            }
         return super().changelist_view(request, context)
 
     def _may_post(self, request: HttpRequest) -> bool:

@@ -18,8 +18,9 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from app_scheduler import documents, services, views
 from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
 from app_scheduler.admin.history import entries_of, history
-from app_scheduler.admin.jobacts import JobActs, history_words
+from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.joblist import JobRow, running_counts
+from app_scheduler.admin.jobrepairs import JobRepairs
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import TRIGGER_FIELDS, ArgumentsForm, ExplainForm, JobForm, ReasonForm, pick_data
 from app_scheduler.models import JobSpec
@@ -34,7 +35,7 @@ SAME = timedelta(seconds=5)
 SHOWS = ("_choose", "_preview", "_pick")
 
 
-class JobPages(JobActs):
+class JobPages(JobRepairs):
     """Add, change, view, delete, history, and run with other arguments."""
 
     def get_urls(self) -> list[Any]:
@@ -156,6 +157,8 @@ class JobPages(JobActs):
             "zone": str(zone),
             "executions_url": f"{executions_url}?job__id__exact={job.pk}",
             "acts": history(acts),
+            "repair": self.repair_form(request, spec),
+            "fault": documents.fault_of(spec),
             # A program leaves no entry, so the latest one need not be the latest change.
             "changed_by": acts[0].user if acts and abs(acts[0].action_time - spec.updated_at) < SAME else None,
             "run_url": job_url(job.pk, "run"),
@@ -164,6 +167,7 @@ class JobPages(JobActs):
             "resume_url": job_url(job.pk, "resume"),
             "delete_url": job_url(job.pk, "delete"),
             "history_url": job_url(job.pk, "history"),
+            "repair_url": job_url(job.pk, "repair"),
         }
 
     def _read_only(self, request: HttpRequest, job: Any) -> HttpResponse:

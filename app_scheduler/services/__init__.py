@@ -31,6 +31,15 @@ from app_scheduler.services.jobs import (
     upcoming_ticks,
 )
 from app_scheduler.services.previews import MAX_PREVIEW, Preview, preview
+from app_scheduler.services.repairs import (
+    MissingCause,
+    RepointPlan,
+    guesses_for,
+    missing_causes,
+    plan_repoint,
+    repair_job,
+    repoint_jobs,
+)
 from app_scheduler.services.scheduling import SchedulerStatus, pause_all, resume_all, status
 
 __all__ = [
@@ -38,9 +47,11 @@ __all__ = [
     "MAX_REASON",
     "Actor",
     "Explanation",
+    "MissingCause",
     "PlannedChange",
     "PlannedRow",
     "Preview",
+    "RepointPlan",
     "RowAction",
     "SchedulerStatus",
     "acknowledge_execution",
@@ -54,12 +65,17 @@ __all__ = [
     "explain",
     "get_execution",
     "get_job",
+    "guesses_for",
+    "missing_causes",
     "pause_all",
     "pause_job",
     "pause_jobs",
     "plan_change",
     "plan_import",
+    "plan_repoint",
     "preview",
+    "repair_job",
+    "repoint_jobs",
     "resume_all",
     "resume_job",
     "resume_jobs",

@@ -46,7 +46,7 @@ def diff(before: Document | None, after: Document, reason: str) -> str:
     old, new = documents.shown(before) if before else {}, documents.shown(after)
     if not before:
         return json.dumps([{"added": {}, "after": new, "reason": reason}], ensure_ascii=False)
-    fields = [name for name in new if before.get(name) != after.get(name)]
+    fields = [name for name in new if not documents.is_same(before.get(name), after.get(name))]
     return json.dumps(
         [
             {

@@ -76,7 +76,7 @@ def change_job(
         with transaction.atomic():
             if change.fields and not scheduler.save_changes([change.as_change()]):
                 continue
-            log_jobs([(spec, CHANGE, diff(change.before, change.document, reason))], actor)
+            log_jobs([(spec, CHANGE, change_message(change, reason))], actor)
             if change.pause is not None:
                 pause_or_resume([job_id], change.pause, actor, reason)
         return get_job(job_id)
@@ -96,6 +96,13 @@ class PlannedChange:
 
     def as_change(self) -> Change:
         return Change(self.spec, self.fields, self.next_run_time)
+
+
+def change_message(change: PlannedChange, reason: str) -> str:
+    """Return the audit message of a change; a broken job may have nothing changed but its state."""
+    if documents.is_same(change.before, change.document):
+        return with_reason("Scheduled again", reason)
+    return diff(change.before, change.document, reason)
 
 
 def plan_change(spec: JobSpec, data: Mapping[str, Any], *, partial: bool = True) -> PlannedChange:
