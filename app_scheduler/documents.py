@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -191,7 +191,7 @@ def fault_of(spec: JobSpec) -> InvalidInput | None:
 def fault_in(
     function: str, arguments: str, executor: str, schedule: Callable[[], triggers.Schedule]
 ) -> InvalidInput | None:
-    """Return the same of a job's columns: ``arguments`` is ``[args, kwargs]`` as JSON, ``schedule`` makes the schedule."""
+    """Return the same of columns: ``arguments`` is ``[args, kwargs]`` as JSON, ``schedule`` works out the schedule."""
     errors: dict[str, list[str]] = {}
     registered = _function({"function": function}, errors)
     if registered is not None:
@@ -246,6 +246,11 @@ def apply(document: Document, spec: JobSpec) -> list[str]:
         if not is_same(getattr(spec, field), document[field]):
             setattr(spec, field, document[field])
             changed.append(field)
+    # Whoever changes a field has answered what the code last asked for there.
+    open_questions = {field: value for field, value in spec.code_before.items() if field not in changed}
+    if len(open_questions) < len(spec.code_before):
+        spec.code_before = open_questions
+        changed.append("code_before")
     if "trigger" in changed or not spec.trigger_type:
         spec.trigger_type = triggers.kind_of(spec.trigger)
         changed.append("trigger_type")
@@ -274,10 +279,27 @@ def merge(theirs: Document, ours: Document | None, stored: Document) -> Document
     """
     merged = dict(stored)
     for field in SPEC_FIELDS:
-        untouched_by_staff = ours is None or field not in ours or stored[field] == ours[field]
+        # Half of one's arguments and half of another's would fit no function.
+        fields = ARGUMENTS if field in ARGUMENTS else (field,)
+        untouched_by_staff = ours is None or all(
+            name not in ours or is_same(stored[name], ours[name]) for name in fields
+        )
         if field == "function" or untouched_by_staff:
             merged[field] = theirs[field]
     return merged
+
+
+def code_before(theirs: Document, ours: Document | None, stored: Document, earlier: Document) -> Document:
+    """Return, by field, what the code asked for before it asked for something new that staff's choice kept out.
+
+    ``stored`` is the job after the merge, ``earlier`` what this returned last time and nobody has answered yet.
+    """
+    before = {**(ours or {}), **earlier}
+    return {
+        field: before[field]
+        for field in SPEC_FIELDS
+        if field in before and not is_same(stored[field], theirs[field]) and not is_same(theirs[field], before[field])
+    }
 
 
 def readable_name(function_name: str) -> str:

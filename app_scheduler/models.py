@@ -97,6 +97,12 @@ class JobSpec(models.Model):
     code_document = models.JSONField(
         null=True, blank=True, editable=False, help_text="What the code asked for last; the base of a three-way merge."
     )
+    code_before = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="By field, what the code asked for before it asked for something else than staff had chosen.",
+    )
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)

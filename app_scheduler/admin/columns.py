@@ -179,7 +179,7 @@ class Link(Cell):
 
 
 def job_url(job_id: str, page: str = "change") -> str:
-    """Return the address of a job's page: change, history, delete, run, pause, resume, run_with or repair."""
+    """Return the address of a job's page: change, history, delete, run, pause, resume, run_with, repair or revert."""
     return reverse(f"admin:django_apscheduler_djangojob_{page}", args=[quote(job_id)])
 
 

@@ -12,11 +12,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from app_scheduler import services
 from app_scheduler.models import FAILURES, JobSpec, JobState, Status
 
-#: What a job is, beside its state: made by plain django-apscheduler and not taken over yet.
-NOT_ADOPTED = "not-adopted"
+#: What a job is, beside its state: its last run failed, no scheduler has adopted it yet, staff changed it from code.
 FAILING = "failing"
+NOT_ADOPTED = "not-adopted"
+CHANGED = "changed"
 
 #: The types of triggers as staff know them, in the order of the form.
 TRIGGER_TYPES = {
@@ -51,13 +53,16 @@ class StateFilter(SelectFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
-        return [*JobState.choices, (FAILING, _("Failing")), (NOT_ADOPTED, _("Not adopted yet"))]
+        others = [(FAILING, _("Failing")), (NOT_ADOPTED, _("Not adopted yet")), (CHANGED, _("Changed from code"))]
+        return [*JobState.choices, *others]
 
     def narrow(self, queryset: Any, value: str) -> Any:
         if value == NOT_ADOPTED:
             return queryset.filter(spec__isnull=True)
         if value == FAILING:
             return queryset.filter(failing())
+        if value == CHANGED:
+            return queryset.filter(pk__in=services.changed_from_code())
         return queryset.filter(spec__state=value)
 
 

@@ -75,14 +75,14 @@ def _entry(entry: LogEntry) -> HistoryEntry:
     before, after = detail.get("before") or {}, detail.get("after") or {}
     names = list(before) or list(after)
     changes = [
-        FieldChange(_label(name), _shown(name, before.get(name)), _shown(name, after.get(name))) for name in names
+        FieldChange(label_of(name), shown(name, before.get(name)), shown(name, after.get(name))) for name in names
     ]
     if not detail:
         text = _MOMENT.sub(_local, entry.get_change_message()) or _verb(entry.action_flag)
     elif entry.action_flag == ADDITION:
         text = gettext("Created")
     else:
-        text = gettext("Changed %(fields)s") % {"fields": ", ".join(_label(name) for name in names)}
+        text = gettext("Changed %(fields)s") % {"fields": ", ".join(label_of(name) for name in names)}
     return HistoryEntry(
         when=moment(entry.action_time),
         who=entry.user.get_username(),
@@ -95,8 +95,8 @@ def _entry(entry: LogEntry) -> HistoryEntry:
 
 def _local(found: re.Match[str]) -> str:
     """Return a moment of an entry as people read it."""
-    shown = moment(datetime.fromisoformat(found[0]))
-    return shown.short if shown else found[0]
+    cell = moment(datetime.fromisoformat(found[0]))
+    return cell.short if cell else found[0]
 
 
 def _detail(message: str) -> dict[str, Any]:
@@ -117,11 +117,13 @@ def _verb(flag: int) -> str:
     return gettext("Deleted") if flag == DELETION else gettext("Changed")
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """Return the name of a document's field as people read it."""
     return str(LABELS.get(name, name))
 
 
-def _shown(name: str, value: Any) -> str:
+def shown(name: str, value: Any) -> str:
+    """Return the value of a document's field as people read it."""
     if value is None or value == "":
         return "–"
     if name == "trigger" and isinstance(value, dict):

@@ -28,6 +28,7 @@ from app_scheduler import services, triggers
 from app_scheduler.admin.base import FROM_LIST, JobAdminBase
 from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, state_pill, status_pill, zone_of
 from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
+from app_scheduler.admin.history import label_of
 from app_scheduler.admin.live import live_bar
 from app_scheduler.conf import console_settings
 from app_scheduler.models import FAILURES, ExecutionDetail, JobSpec, JobState
@@ -128,6 +129,11 @@ class JobRow:
     @cached_property
     def paused_at(self) -> Any:
         return moment(self.spec.paused_at, zone=self.zone, now=self.now) if self.spec else None
+
+    @cached_property
+    def changed(self) -> str:
+        """The names of the fields that are not as the code asks."""
+        return ", ".join(label_of(field) for field in services.changed_fields(self.spec)) if self.spec else ""
 
     @property
     def warning(self) -> str:
@@ -262,6 +268,7 @@ class JobList(JobAdminBase):
                 "live": live_bar(may_pause=context["may_pause"]),
                 "summary": summary(),
                 "missing": services.missing_causes(),
+                "deleted": services.count_deleted_defaults(),
             }
         return super().changelist_view(request, context)
 

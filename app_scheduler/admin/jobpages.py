@@ -19,6 +19,7 @@ from app_scheduler import documents, services, views
 from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
 from app_scheduler.admin.history import entries_of, history
 from app_scheduler.admin.jobacts import history_words
+from app_scheduler.admin.jobcode import JobCode, difference_rows
 from app_scheduler.admin.joblist import JobRow, running_counts
 from app_scheduler.admin.jobrepairs import JobRepairs
 from app_scheduler.exceptions import InvalidInput, JobNotFound
@@ -35,7 +36,7 @@ SAME = timedelta(seconds=5)
 SHOWS = ("_choose", "_preview", "_pick")
 
 
-class JobPages(JobRepairs):
+class JobPages(JobRepairs, JobCode):
     """Add, change, view, delete, history, and run with other arguments."""
 
     def get_urls(self) -> list[Any]:
@@ -159,6 +160,7 @@ class JobPages(JobRepairs):
             "acts": history(acts),
             "repair": self.repair_form(request, spec),
             "fault": documents.fault_of(spec),
+            "differences": difference_rows(spec),
             # A program leaves no entry, so the latest one need not be the latest change.
             "changed_by": acts[0].user if acts and abs(acts[0].action_time - spec.updated_at) < SAME else None,
             "run_url": job_url(job.pk, "run"),
@@ -168,6 +170,7 @@ class JobPages(JobRepairs):
             "delete_url": job_url(job.pk, "delete"),
             "history_url": job_url(job.pk, "history"),
             "repair_url": job_url(job.pk, "repair"),
+            "revert_url": job_url(job.pk, "revert"),
         }
 
     def _read_only(self, request: HttpRequest, job: Any) -> HttpResponse:

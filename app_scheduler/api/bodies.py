@@ -51,6 +51,23 @@ class PauseBody(ReasonBody):
     )
 
 
+class RevertBody(ReasonBody):
+    # Declared fields are taken out of the class, so that the attribute of the same name stays what it is.
+    fields = serializers.ListField(  # type: ignore[assignment]  # declared fields are taken out of the class
+        child=serializers.CharField(max_length=64),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The fields to revert; all that were changed where it is left out. Arguments go back together.",
+    )
+    revision = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="As it was read. Where the job was changed since, the answer is 409 and nothing is changed.",
+    )
+
+
 class ArgumentsBody(ReasonBody):
     args = serializers.ListField(
         child=serializers.JSONField(allow_null=True),

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler import documents, triggers
+from app_scheduler import documents, services, triggers
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, JobSpec, SchedulerInstance
 from app_scheduler.registry import RegisteredFunction
@@ -79,6 +79,24 @@ def explanation(found: Explanation) -> Json:
         "tick": None if found.tick is None else found.tick.isoformat(),
         "execution": found.execution_id,
         "verdict": found.verdict,
+    }
+
+
+def code(spec: JobSpec) -> Json:
+    """Return what the code asks of a job, and where the job is something else."""
+    return {
+        "job": spec.job_id,
+        "document": documents.shown(spec.code_document) if isinstance(spec.code_document, dict) else None,
+        "changed": [
+            {
+                "field": difference.field,
+                "code": difference.code,
+                "job": difference.job,
+                "code_before": difference.code_before,
+                "is_new": difference.is_new,
+            }
+            for difference in services.code_differences(spec)
+        ],
     }
 
 

@@ -34,6 +34,10 @@ from app_scheduler.registry import registry
 logger = logging.getLogger(__name__)
 
 
+#: Attributes that APScheduler fills in from its defaults.
+DEFAULTED = ("coalesce", "max_instances", "misfire_grace_time")
+
+
 class _Keep:
     """The type of ``KEEP``: leave the next tick as it is."""
 
@@ -293,7 +297,10 @@ def stock_state(spec: JobSpec, next_run_time: datetime | None) -> bytes:
 
 
 def document_of(job: Job) -> documents.Document:
-    """Return an APScheduler job's document. Raises ``InvalidInput`` where a document cannot say it."""
+    """Return an APScheduler job's document. Raises ``InvalidInput`` where a document cannot say it.
+
+    A job that waits for the scheduler to start may not have its defaults yet; they are left out.
+    """
     function = registry.get(job.func_ref) if job.func_ref else registry.for_callable(job.func)
     if function is None:
         raise InvalidInput({"function": "Only a function at the top of a module can be scheduled."})
@@ -306,9 +313,7 @@ def document_of(job: Job) -> documents.Document:
         "kwargs": kwargs,
         "trigger": triggers.document_of(job.trigger),
         "executor": job.executor,
-        "coalesce": job.coalesce,
-        "max_instances": job.max_instances,
-        "misfire_grace_time": job.misfire_grace_time,
+        **{name: getattr(job, name) for name in DEFAULTED if hasattr(job, name)},
     }
 
 

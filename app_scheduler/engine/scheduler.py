@@ -38,6 +38,7 @@ from app_scheduler.engine.queue import utc_now
 from app_scheduler.exceptions import ConsoleError, UnknownFunction
 from app_scheduler.models import (
     DismissedDefault,
+    JobOrigin,
     JobSpec,
     JobState,
     SchedulerLease,
@@ -49,6 +50,11 @@ logger = logging.getLogger("app_scheduler")
 
 class ConsoleScheduler(LoopScheduler):
     """The console's scheduler."""
+
+    def __init__(self) -> None:
+        # Jobs that apps added in their ready(), which the code may be asked for again once they are in the table.
+        self._added_by_apps: dict[str, Job] = {}
+        super().__init__()
 
     # --- APScheduler's API ----------------------------------------------------------------------------------------
 
@@ -138,6 +144,10 @@ class ConsoleScheduler(LoopScheduler):
         theirs = documents.clean(theirs, base=stored, now=now)
         merged = documents.clean(documents.merge(theirs, spec.code_document, stored), base=stored, now=now)
         fields = documents.apply(merged, spec)
+        before = documents.code_before(theirs, spec.code_document, documents.of(spec), spec.code_before)
+        if spec.code_before != before:
+            spec.code_before = before
+            fields.append("code_before")
         if spec.code_document != theirs:
             spec.code_document = theirs
             fields.append("code_document")
@@ -152,7 +162,7 @@ class ConsoleScheduler(LoopScheduler):
         if next_run_time is not None and spec.state == JobState.SCHEDULED:
             tick = next_run_time
         if fields or tick is not KEEP:
-            jobstore.save_jobs([Change(spec, fields, tick)])
+            jobstore.save_jobs([Change(spec, list(dict.fromkeys(fields)), tick)])
 
     def modify_job(self, job_id: str, jobstore: str | None = None, **changes: Any) -> Job:
         """Change some of a job's attributes, and only those: a stale copy cannot undo what others changed."""
@@ -340,6 +350,7 @@ class ConsoleScheduler(LoopScheduler):
     def _flush_pending(self) -> None:
         dismissed = set(DismissedDefault.objects.values_list("job_id", flat=True))
         for job, alias, replace_existing in list(self._pending_jobs):
+            self._added_by_apps[job.id] = job
             if job.id in dismissed:
                 continue
             try:
@@ -365,13 +376,38 @@ class ConsoleScheduler(LoopScheduler):
                 if JobSpec.objects.filter(job_id=given["id"]).exists():
                     self._merge_document({**documents.defaults(), **given}, now, anchor=now)
                     continue
-                document = documents.clean(given, now=now)
-                spec = documents.new_spec(document, origin="code", anchor=now)
-                spec.code_document = document
-                tick = triggers.schedule_for(spec.trigger, anchor=now).next_after(now)
-                self.insert_jobs([(spec, tick if spec.state == JobState.SCHEDULED else None)])
+                self.add_default(given, now)
             except ConsoleError as error:
                 logger.error("The default schedule of %s cannot be used: %s", function.name, error)
+
+    def add_default(self, given: documents.Document, now: datetime) -> JobSpec:
+        """Add a job that the code asks for, and return it.
+
+        Raises ``InvalidInput``, and ``IntegrityError`` when its id is taken.
+        """
+        document = documents.clean(given, now=now)
+        spec = documents.new_spec(document, origin=JobOrigin.CODE, anchor=now)
+        spec.code_document = document
+        tick = triggers.schedule_for(spec.trigger, anchor=now).next_after(now)
+        self.insert_jobs([(spec, tick if spec.state == JobState.SCHEDULED else None)])
+        return spec
+
+    def defaults(self) -> dict[str, documents.Document]:
+        """Return the jobs that the code asks for, by id: those of ``@job`` and those that apps add in ``ready()``.
+
+        Their values are unchecked.
+        """
+        pending = {job.id: job for job, _alias, _replace in self._pending_jobs}
+        asked: dict[str, documents.Document] = {}
+        for job_id, job in {**self._added_by_apps, **pending}.items():
+            try:
+                asked[job_id] = document_of(job)
+            except ConsoleError as error:
+                logger.error("Job %s of the code cannot be read: %s", job_id, error)
+        for function in registry.scheduled():
+            document = function.default_document()
+            asked.setdefault(document["id"], document)
+        return asked
 
 
 def _of_job(job: Job, changes: dict[str, Any]) -> documents.Document:

@@ -6,6 +6,17 @@ lives in a door, and nothing here sees a request. Each act goes through this pro
 """
 
 from app_scheduler.services.audit import MAX_REASON, Actor
+from app_scheduler.services.code_defaults import (
+    CodeDifference,
+    DeletedDefault,
+    bring_back,
+    changed_fields,
+    changed_from_code,
+    code_differences,
+    count_deleted_defaults,
+    deleted_defaults,
+    revert_to_code,
+)
 from app_scheduler.services.executions import (
     acknowledge_execution,
     acknowledge_executions,
@@ -46,6 +57,8 @@ __all__ = [
     "MAX_PREVIEW",
     "MAX_REASON",
     "Actor",
+    "CodeDifference",
+    "DeletedDefault",
     "Explanation",
     "MissingCause",
     "PlannedChange",
@@ -56,12 +69,18 @@ __all__ = [
     "SchedulerStatus",
     "acknowledge_execution",
     "acknowledge_executions",
+    "bring_back",
     "cancel_execution",
     "carry_out_import",
     "change_job",
+    "changed_fields",
+    "changed_from_code",
+    "code_differences",
+    "count_deleted_defaults",
     "create_job",
     "delete_job",
     "delete_jobs",
+    "deleted_defaults",
     "explain",
     "get_execution",
     "get_job",
@@ -80,6 +99,7 @@ __all__ = [
     "resume_job",
     "resume_jobs",
     "retry_execution",
+    "revert_to_code",
     "run_now",
     "status",
     "upcoming_ticks",

@@ -96,6 +96,19 @@ PREVIEW = {
     "upcoming": ["2026-12-01T03:00:00+11:00", "2026-12-02T03:00:00+11:00"],
     "warnings": [],
 }
+CODE = {
+    "job": NEW_JOB["id"],
+    "document": {**NEW_JOB, "trigger": {"type": "cron", "hour": "4", "minute": "0"}},
+    "changed": [
+        {
+            "field": "trigger",
+            "code": {"type": "cron", "hour": "4", "minute": "0"},
+            "job": NEW_JOB["trigger"],
+            "code_before": {"type": "cron", "hour": "2", "minute": "0"},
+            "is_new": True,
+        }
+    ],
+}
 
 
 def asked(name: str, value: Any) -> OpenApiExample:

@@ -207,6 +207,28 @@ resume_job: Operation = {
         examples.answered("A job", examples.JOB),
     ],
 }
+read_code: Operation = {
+    "operation_id": "readCode",
+    "summary": "Tell what the code asks of a job, and what was changed",
+    "description": "Needs `django_apscheduler.view_djangojob`.",
+    "tags": ["jobs"],
+    "parameters": [_JOB_ID],
+    "responses": _answers({200: shapes.Code}, found=True),
+    "examples": [examples.answered("A schedule that staff changed", examples.CODE)],
+}
+revert_job: Operation = {
+    "operation_id": "revertJob",
+    "summary": "Make a job what the code asks for again",
+    "description": "Needs `django_apscheduler.change_djangojob`. Whether the job is paused stays as it is.",
+    "tags": ["jobs"],
+    "parameters": [_JOB_ID],
+    "request": bodies.RevertBody,
+    "responses": _answers({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
+    "examples": [
+        examples.asked("Its schedule only", {"fields": ["trigger"], "reason": "The night is quiet again"}),
+        examples.answered("A job", {**examples.JOB, "revision": 2}),
+    ],
+}
 upcoming_ticks: Operation = {
     "operation_id": "readUpcomingTicks",
     "summary": "Tell a job's next ticks",

@@ -142,6 +142,30 @@ class Job(Shown):
         return {**document, **own}
 
 
+class CodeChange(Shown):
+    """A field in which a job is not what the code asks for."""
+
+    field = serializers.CharField(help_text="The name of a field of the document.")
+    code = serializers.JSONField(help_text="What the code asks for.", allow_null=True)
+    job = serializers.JSONField(help_text="What the job has.", allow_null=True)
+    code_before = serializers.JSONField(help_text="What the code asked for before, where is_new.", allow_null=True)
+    is_new = serializers.BooleanField(
+        help_text="Whether the code asks for something new, which the job's own value kept out."
+    )
+
+
+class Code(Shown):
+    """What the code asks of a job."""
+
+    job = serializers.CharField(help_text="The id of the job.")
+    document = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        allow_null=True,
+        help_text="The document that the code asks for; null for a job that is not the code's. Secrets are masked.",
+    )
+    changed = CodeChange(many=True, help_text="The fields that are not as the code asks.")
+
+
 class Progress(Shown):
     done = serializers.IntegerField(allow_null=True)
     total = serializers.IntegerField(allow_null=True)

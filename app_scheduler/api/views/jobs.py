@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 
 from app_scheduler import documents, services
 from app_scheduler.api import representations
-from app_scheduler.api.bodies import ArgumentsBody, PauseBody, ReasonBody
+from app_scheduler.api.bodies import ArgumentsBody, PauseBody, ReasonBody, RevertBody
 from app_scheduler.api.errors import Conflict
 from app_scheduler.api.permissions import (
     ADD_JOB,
@@ -178,3 +178,32 @@ class JobExplain(JobView):
     def get(self, request: Request, id: str) -> Response:
         moment = ExplainQuery.read(request)["at"]
         return Response({"job": id, **representations.explanation(services.explain(id, moment))})
+
+
+class JobCode(JobView):
+    permissions = {"GET": VIEW_JOB}
+
+    @extend_schema(**operations.read_code)
+    def get(self, request: Request, id: str) -> Response:
+        return Response(representations.code(services.get_job(id)))
+
+
+class JobRevert(JobView):
+    permissions = {"POST": CHANGE_JOB}
+
+    @extend_schema(**operations.revert_job)
+    def post(self, request: Request, id: str) -> Response:
+        body = RevertBody.read(self.body)
+        try:
+            spec = services.revert_to_code(
+                id,
+                self.actor,
+                fields=body["fields"],
+                expected_revision=body["revision"],
+                reason=body["reason"],
+            )
+        except InvalidInput as error:
+            if "revision" in error.errors:
+                raise Conflict(error) from None
+            raise
+        return Response(representations.job(spec))

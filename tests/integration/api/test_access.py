@@ -9,6 +9,9 @@ from django.contrib.auth import get_user_model
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from app_scheduler import documents
+from app_scheduler.models import JobSpec
+
 from .conftest import EDITOR, OPERATOR, VIEWER, ClientMaker, ExecutionMaker, JobMaker, make_user
 
 DOCUMENT = {"id": "new", "function": "tests.probe.jobs.add", "kwargs": {"a": 1}, "trigger": "every 1h"}
@@ -23,6 +26,8 @@ REQUESTS: list[tuple[str, str, Any, str]] = [
     ("delete", "jobs/adder/", None, WRITE),
     ("get", "jobs/adder/upcoming/", None, VIEW),
     ("get", "jobs/adder/explain/?at=2026-11-20", None, VIEW),
+    ("get", "jobs/adder/code/", None, VIEW),
+    ("post", "jobs/adder/revert/", None, WRITE),
     ("post", "jobs/adder/run/", None, OPERATE),
     ("post", "jobs/adder/pause/", None, OPERATE),
     ("post", "jobs/adder/resume/", None, OPERATE),
@@ -55,7 +60,8 @@ PERMISSIONS = {
 
 @pytest.fixture
 def addresses(make_job: JobMaker, make_execution: ExecutionMaker) -> dict[str, int]:
-    make_job()
+    job = make_job()
+    JobSpec.objects.update(code_document={**documents.of(job), "name": "As the code has it"})
     return {
         "execution": make_execution(status="Error!").pk,
         "queued": make_execution(status="Queued", available_at="2026-01-01T00:00:00Z", finished_at=None).pk,
