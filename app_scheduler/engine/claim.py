@@ -101,13 +101,14 @@ def _write(
         entries = [entry for decision in won for entry in decision.entries]
         ids = dict(zip(map(id, entries), insert(entries), strict=True))
         _write_states(won)
-    for row, entry, _ in rows:
-        row.execution_id = ids[id(entry)]
+        for row, entry, _ in rows:
+            row.execution_id = ids[id(entry)]
+        runs = [row.run(due.function, due.args, due.kwargs) for row in look.start for _, due in (entry_of[id(row)],)]
+        if dispatcher:
+            dispatcher.in_doubt.update((run.execution_id, run) for run in runs)
     if dispatcher:
         dispatcher.remember(look, [row for row, *_ in rows if row.available_at > now])
-    for row in look.start:
-        _, due = entry_of[id(row)]
-        claimed.started.append(row.run(due.function, due.args, due.kwargs))
+    claimed.started = runs
     return won
 
 

@@ -94,7 +94,7 @@ class Dispatcher:
     """Hands executions to the executors, and remembers what it left in the queue and why.
 
     ``finished_here`` gives the executions that have finished in this process and are about to be recorded: they no
-    longer overlap with anything.
+    longer overlap with anything. ``in_doubt`` takes what is about to start, by execution id, until an executor has it.
     """
 
     def __init__(
@@ -102,10 +102,13 @@ class Dispatcher:
         executors: Mapping[str, ConsoleExecutor],
         instance: str,
         finished_here: Callable[[], Set[int]] = frozenset,
+        in_doubt: dict[int, Run] | None = None,
     ) -> None:
         self._executors = executors
         self._instance = instance
         self._finished_here = finished_here
+        #: What is about to start, by execution, from before its commit until an executor has it.
+        self.in_doubt: dict[int, Run] = {} if in_doubt is None else in_doubt
         #: What is queued and waits only for a slot, the longest waiting first.
         self.rest: list[Waiting] = []
         #: Whether the queue holds nothing beyond what is remembered here, as far as this process knows.
@@ -184,6 +187,8 @@ class Dispatcher:
             by_executor[run.executor].append(run)
         for alias, group in by_executor.items():
             self._executors[alias].submit(group)
+            for run in group:
+                self.in_doubt.pop(run.execution_id, None)
 
     def _carry_out(self, look: Look, now: datetime) -> Dispatched:
         done = Dispatched()
@@ -192,8 +197,10 @@ class Dispatcher:
         with writing():
             settled = settle([(row.execution_id, row.job_id, status, why) for row, status, why in look.settle], now)
             started = _start([row.execution_id for row in look.start], now, self._instance)
+            runs = [row.run(*started[row.execution_id]) for row in look.start if row.execution_id in started]
+            self.in_doubt.update((run.execution_id, run) for run in runs)
         done.settled = [(row, status) for row, status, _ in look.settle if row.execution_id in settled]
-        done.started = [row.run(*started[row.execution_id]) for row in look.start if row.execution_id in started]
+        done.started = runs
         self.submit(done.started)
         return done
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from app_scheduler.conf import console_settings
@@ -74,7 +74,9 @@ class Lease:
             self.renewed = asked
             return True
         self.held = False
-        free = SchedulerLease.objects.filter(Q(expires_at__lte=Now()) | Q(holder=""), id=SchedulerLease.SINGLETON)
+        # Ours without our knowing, after a connection was lost while we took it, is free for us.
+        mine_or_nobodys = Q(holder__in=["", self.instance])
+        free = SchedulerLease.objects.filter(Q(expires_at__lte=Now()) | mine_or_nobodys, id=SchedulerLease.SINGLETON)
         with transaction.atomic():
             taken = free.update(
                 holder=self.instance,
@@ -93,11 +95,8 @@ class Lease:
 
     def release(self) -> None:
         """Give the lease back, so that a standby can lead at once."""
-        if self.held:
-            self.held = False
-            SchedulerLease.objects.filter(holder=self.instance, token=self.token).update(
-                holder="", expires_at=Now(), alive_at=Now()
-            )
+        self.held = False
+        SchedulerLease.objects.filter(holder=self.instance).update(holder="", expires_at=Now(), alive_at=Now())
 
     def beat(self, *, slots: int, busy: int, version: str, last_error: str = "") -> None:
         """Write this instance's heartbeat; a row that was reaped while we were stalled is made anew."""
@@ -127,7 +126,11 @@ class Lease:
         SchedulerInstance.objects.filter(id=self.instance).delete()
 
 
-def dead_instances() -> list[str]:
-    """Return the ids of instances whose heartbeat stopped for longer than the lease lasts."""
-    limit = _from_now(-console_settings.lease_seconds)
-    return list(SchedulerInstance.objects.filter(heartbeat__lt=limit).values_list("id", flat=True))
+def lease_ago() -> ExpressionWrapper[Any]:
+    """Return the moment, by the database's clock, since which whoever lives has beaten."""
+    return _from_now(-console_settings.lease_seconds)
+
+
+def dead_instances() -> QuerySet[SchedulerInstance]:
+    """Return the instances whose heartbeat stopped for longer than the lease lasts."""
+    return SchedulerInstance.objects.filter(heartbeat__lt=lease_ago())

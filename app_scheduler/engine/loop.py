@@ -11,8 +11,9 @@ import logging
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 from apscheduler.events import (
@@ -37,22 +38,26 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, reset_queries, transaction
 
 from app_scheduler.conf import console_settings
-from app_scheduler.engine import recovery
+from app_scheduler.engine import custody, recovery
 from app_scheduler.engine.adoption import adopt
 from app_scheduler.engine.claim import Claimed, claim
+from app_scheduler.engine.connections import bound_transactions, drop_connection
 from app_scheduler.engine.dispatch import Dispatched, Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
+from app_scheduler.engine.faults import Faults
 from app_scheduler.engine.gaps import Gap, Outage, Pause, last_pause
 from app_scheduler.engine.jobstore import SpecJobStore
 from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
 from app_scheduler.engine.queue import give_back, utc_now
 from app_scheduler.engine.recorder import Recorder
-from app_scheduler.engine.runner import Outcome
+from app_scheduler.engine.runner import Outcome, Run
 from app_scheduler.engine.wakeup import Doorbell
+from app_scheduler.engine.watchdog import Watchdog, Watched, stack_of
 from app_scheduler.models import (
     ExecutionDetail,
     JobSpec,
     JobState,
+    SchedulerInstance,
     SchedulerLease,
     Status,
 )
@@ -65,6 +70,12 @@ BURST_SECONDS = 0.25
 #: The longest that the loop sleeps: a change by any process is seen within it, on every database.
 LONGEST_SLEEP_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 10.0
+#: How long a stop tries to tell the database, at least.
+FAREWELL_SECONDS = 5.0
+
+FAULT = "A pass of the scheduler failed"
+WEDGED = "A pass of the scheduler hangs"
+FAREWELL = "The scheduler cannot take its leave yet"
 
 _EVENT_OF = {
     Status.EXECUTED: EVENT_JOB_EXECUTED,
@@ -85,18 +96,27 @@ class LoopScheduler(BackgroundScheduler):
 
     def _make_engine(self) -> None:
         self._lease = Lease()
-        self._recorder = Recorder(self._after_recording)
+        self._faults = Faults()
+        self._recorder = Recorder(self._after_recording, self._faults)
         self._doorbell = Doorbell(self.wakeup)
         self._stopping = threading.Event()
         self._stopped = threading.Event()
+        watched = [
+            Watched("loop", self._is_loop_alive, self._start_loop),
+            Watched("recorder", lambda: self._recorder.alive, self._recorder.revive),
+            Watched("doorbell", lambda: self._doorbell.alive, self._doorbell.revive),
+        ]
+        self._watchdog = Watchdog(watched, self._look_at_pass, self._stopped, self._faults)
+        self._started_said = False
         self._tables_missing = False
         self._prepared = False
-        self._failures = 0
-        self._last_error = ""
         self._asked = True
         self._whole_pass_at = 0.0
         self._paused = False
         self._expiry = LONGEST_SLEEP_SECONDS
+        self._pass_began: float | None = None
+        self._hanging_pass: float | None = None
+        self._in_doubt: dict[int, Run] = {}
         self._dispatcher = Dispatcher({}, self.instance)
         self._begun = 0
         self._outage: Outage | None = None
@@ -116,6 +136,7 @@ class LoopScheduler(BackgroundScheduler):
         for alias, executor in create_executors().items():
             executor.on_finish = self._recorder.put
             executor.on_free = self._give_slot
+            executor.may_start = self._may_start
             if alias not in self._executors:
                 self.add_executor(executor, alias)
         for alias, executor in self._executors.items():
@@ -123,21 +144,31 @@ class LoopScheduler(BackgroundScheduler):
         self._dispatcher = self._new_dispatcher()
         self._stopping.clear()
         self._stopped.clear()
+        self._started_said = False
+        self._start_loop()
+        self._watchdog.ensure()
+
+    def _start_loop(self) -> None:
         self._thread = threading.Thread(target=self._main_loop, name="app_scheduler", daemon=True)
         self._thread.start()
+
+    def _is_loop_alive(self) -> bool:
+        thread = self._thread
+        return self._stopped.is_set() or (thread is not None and thread.is_alive())
 
     def shutdown(self, wait: bool = True) -> None:
         """Stop cleanly: hand the lease over at once, then wait for what runs, if asked, and record it.
 
         Raises ``SchedulerNotRunningError`` when this process does not serve.
         """
-        if self._thread is None:
+        thread = self._thread
+        if thread is None:
             raise SchedulerNotRunningError
         self._wait_for_runs = wait
         self._stopping.set()
         self.wakeup()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(console_settings.shutdown_seconds + 5)
+        if threading.current_thread() is not thread:
+            self._stopped.wait(console_settings.shutdown_seconds + FAREWELL_SECONDS)
 
     def begin_shutdown(self) -> None:
         """Ask the loop to stop, without waiting for it; safe in a signal handler."""
@@ -199,46 +230,73 @@ class LoopScheduler(BackgroundScheduler):
     def _main_loop(self) -> None:
         # Until then jobs that apps add in their ready() are kept, since no query may be made there.
         apps.ready_event.wait()
-        self._attach()
-        self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
-        event = self._event
-        assert event is not None
-        while not self._stopping.is_set():
-            seconds = self._process_jobs()
-            event.wait(seconds)
-            event.clear()
-        self._finish()
+        bound_transactions()
+        try:
+            self._attach()
+            if not self._started_said:
+                self._started_said = True
+                self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_STARTED))
+            event = self._event
+            assert event is not None
+            while not self._stopping.is_set():
+                seconds = self._process_jobs()
+                event.wait(seconds)
+                event.clear()
+            self._finish()
+        finally:
+            drop_connection()
 
     def _process_jobs(self) -> float:
         """Do one pass; return the seconds to sleep. Never raises: a fault is logged, shown and tried again."""
+        self._pass_began = time.monotonic()
         try:
+            self._watchdog.ensure()
             close_old_connections()
             reset_queries()
+            self._settle_doubts()
             seconds = self._pass()
-            if self._failures:
-                logger.info("The scheduler's loop goes on after %d failed passes", self._failures)
-            self._failures = 0
+            self._faults.over(FAULT)
             self._tables_missing = False
             return seconds
-        except Exception as error:
+        except BaseException as error:  # A SystemExit that a driver or a function of the site raises ends no thread.
             return self._after_failure(error)
+        finally:
+            self._pass_began = None
+            self._faults.over(WEDGED)
 
-    def _after_failure(self, error: Exception) -> float:
-        is_database = isinstance(error, (DatabaseError, InterfaceError))
-        if is_database and self._are_tables_missing():
+    def _after_failure(self, error: BaseException) -> float:
+        if isinstance(error, (DatabaseError, InterfaceError)) and self._are_tables_missing():
             if not self._tables_missing:
                 logger.info("The scheduler waits for its tables; run `manage.py migrate`")
             self._tables_missing = True
             return LONGEST_SLEEP_SECONDS
-        self._failures += 1
-        self._last_error = f"{type(error).__name__}: {error}"[:2000]
-        if is_database and self._failures < 3:
-            logger.warning("A pass of the scheduler failed: %s", self._last_error)
-        else:
-            logger.error("A pass of the scheduler failed", exc_info=error)
-        connection.close()
+        self._faults.note(FAULT, error)
+        drop_connection()
         self._asked = True  # What is remembered of the queue may be wrong now.
-        return min(0.1 * 2 ** min(self._failures, 10), MAX_BACKOFF_SECONDS)
+        # A leader tries often enough to renew its lease when the database is only away for a moment.
+        longest = min(MAX_BACKOFF_SECONDS, console_settings.lease_seconds / 3)
+        return min(0.1 * 2 ** min(self._faults.in_a_row(FAULT), 10), longest)
+
+    def _look_at_pass(self) -> None:
+        """Say of a pass that it hangs: longer than the lease lasts, so that another instance leads by now."""
+        began = self._pass_began
+        if began is None or began == self._hanging_pass:
+            return
+        seconds = time.monotonic() - began
+        if seconds > console_settings.lease_seconds:
+            self._hanging_pass = began
+            self._faults.note(WEDGED, f"it has lasted {seconds:.0f} s, longer than the lease")
+            logger.error("Where the pass that hangs is:\n%s", stack_of(self._thread))
+            # The heartbeat comes from the loop, so it stops. The database may be what hangs: not in this thread.
+            threading.Thread(target=self._show_fault, name="last words", daemon=True).start()
+
+    def _show_fault(self) -> None:
+        try:
+            SchedulerInstance.objects.filter(id=self.instance).update(last_error=self._faults.shown())
+        except Exception:
+            logger.debug("The fault cannot be shown", exc_info=True)
+        finally:
+            drop_connection()
 
     def _are_tables_missing(self) -> bool:
         try:
@@ -263,12 +321,16 @@ class LoopScheduler(BackgroundScheduler):
             self._keep_lease()
         if not self._lease.held:
             return min(self._expiry, LONGEST_SLEEP_SECONDS)
+        full = self._recorder.full
+        if full:
+            self._faults.note("Nothing starts", "too many finished executions wait to be recorded")
+            self._dispatcher.complete = False
         claimed = Claimed()
         if not self._paused:
-            now = utc_now()
-            claimed = claim(now, gaps=self._gaps, dispatcher=self._dispatcher, instance=self.instance)
+            dispatcher = None if full else self._dispatcher
+            claimed = claim(utc_now(), gaps=self._gaps, dispatcher=dispatcher, instance=self.instance)
             self._tell_claimed(claimed)
-        progress = self._dispatch(whole)
+        progress = not full and self._still_leads() and self._dispatch(whole)
         if whole:
             self._take_back()
         unread = progress and not self._dispatcher.complete and not self._dispatcher.rest
@@ -316,15 +378,20 @@ class LoopScheduler(BackgroundScheduler):
 
     def _new_dispatcher(self) -> Dispatcher:
         executors = {alias: each for alias, each in self._executors.items() if isinstance(each, ConsoleExecutor)}
-        return Dispatcher(executors, self.instance, self._recorder.unflushed)
+        return Dispatcher(executors, self.instance, self._recorder.unflushed, self._in_doubt)
 
-    def _take_back(self) -> None:
+    def _take_back(self, seconds: float = LONGEST_SLEEP_SECONDS) -> None:
         """Queue again what was handed out ahead and does not get its turn, as behind runs that all take long."""
         for executor in self._consoles():
-            runs = executor.take_back(LONGEST_SLEEP_SECONDS)
-            if runs:
-                give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
-                self._dispatcher.complete = False
+            runs = executor.take_back(seconds)
+            if not runs:
+                continue
+            # In doubt until that is committed: what stays started here starts here after all.
+            self._in_doubt.update((run.execution_id, run) for run in runs)
+            self._dispatcher.complete = False
+            give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
+            for run in runs:
+                del self._in_doubt[run.execution_id]
 
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
@@ -360,7 +427,7 @@ class LoopScheduler(BackgroundScheduler):
         was_leading = self._lease.held
         if was_leading and (lease.holder != self.instance or lease.token != self._lease.token):
             self._lease.held = False
-        free = not lease.holder or lease.expires_at <= lease.now  # type: ignore[attr-defined]  # an annotation
+        free = lease.holder in ("", self.instance) or lease.expires_at <= lease.now  # type: ignore[attr-defined]  # an annotation
         due = self._lease.due()
         if (self._lease.held and (due or not self._lease.is_fresh())) or (not self._lease.held and free):
             self._lease.acquire(self._doorbell.port)
@@ -368,10 +435,11 @@ class LoopScheduler(BackgroundScheduler):
         if self._lease.held and self._begun != self._lease.token:
             lease = read_lease() or lease
             self._begin_to_lead(lease)
-        elif was_leading and not self._lease.held:
+        elif self.state == STATE_RUNNING and not self._lease.held:
             self._cease_to_lead()
         if due or was_leading != self._lease.held:
             self._beat()
+            self._interrupt_lost()
             if self._lease.held:
                 recovery.reap(utc_now())
                 self._resume_paused_until()
@@ -380,6 +448,27 @@ class LoopScheduler(BackgroundScheduler):
             self._pause = last_pause(lease)
         # A standby looks again at the very moment at which the lease ends.
         self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]
+
+    def _still_leads(self) -> bool:
+        """Tell whether this process may start executions: a stall since the pass began may have cost it the lease."""
+        return self._lease.is_fresh() or self._lease.acquire(self._doorbell.port)
+
+    # --- what was started here and in whose hands it is -----------------------------------------------------------
+
+    def _settle_doubts(self) -> None:
+        """Start what an earlier dispatch has marked as started although it failed."""
+        if self._in_doubt:
+            held = custody.held_here(self._consoles(), self._recorder.unflushed)
+            custody.start_in_doubt(self._in_doubt, self.instance, self._executors, held or set())
+
+    def _interrupt_lost(self) -> None:
+        """Give what was started here and is in nobody's hands any more its verdict."""
+        held = custody.held_here(self._consoles(), self._recorder.unflushed)
+        if held is not None:
+            custody.interrupt_lost(self.instance, held | set(self._in_doubt), utc_now())
+
+    def _may_start(self, run: Run) -> bool:
+        return custody.may_start(run, self.instance, self._stopping)
 
     def _resume_paused_until(self) -> None:
         over = JobSpec.objects.filter(state=JobState.PAUSED, paused_until__lte=utc_now())
@@ -390,8 +479,7 @@ class LoopScheduler(BackgroundScheduler):
     def _beat(self) -> None:
         busy = sum(executor.busy for executor in self._consoles())
         slots = sum(executor.slots for executor in self._consoles())
-        self._lease.beat(slots=slots, busy=busy, version=_version(), last_error=self._last_error)
-        self._last_error = "" if not self._failures else self._last_error
+        self._lease.beat(slots=slots, busy=busy, version=_version(), last_error=self._faults.shown())
 
     def _consoles(self) -> list[ConsoleExecutor]:
         return [executor for executor in self._executors.values() if isinstance(executor, ConsoleExecutor)]
@@ -416,34 +504,53 @@ class LoopScheduler(BackgroundScheduler):
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
 
     def _finish(self) -> None:
-        """Hand over at once, then let what runs here end, and say of the rest that it was interrupted."""
+        """Hand over at once, then let what runs here end, and say of the rest that it was interrupted.
+
+        No step hangs on the success of the one before it: where the database is away, runs may still end.
+        """
+        deadline = time.monotonic() + (console_settings.shutdown_seconds if self._wait_for_runs else 0)
         try:
-            self._lease.release()
-            self._doorbell.ring()
-            deadline = time.monotonic() + (console_settings.shutdown_seconds if self._wait_for_runs else 0)
+            self._insist(self._hand_over, 1.0)
             while any(executor.busy for executor in self._consoles()) and time.monotonic() < deadline:
                 if self._lease.due():
-                    self._beat()
+                    self._insist(self._beat, 0)
                 for executor in self._consoles():
                     executor.stop(min(0.5, max(0.0, deadline - time.monotonic())))
             for executor in self._consoles():
-                runs = executor.take_back()
-                give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
-            self._recorder.stop(max(1.0, deadline - time.monotonic()))
-            self._interrupt_rest()
-            self._lease.leave()
-        except Exception:
-            logger.warning("The scheduler could not take its leave; others will notice within the lease", exc_info=True)
+                executor.stop(0)
+            self._insist(partial(self._take_back, 0), 1.0)
+            self._recorder.stop(max(FAREWELL_SECONDS / 2, deadline - time.monotonic()))
+            self._insist(self._interrupt_rest, FAREWELL_SECONDS / 2)
+            self._insist(self._lease.leave, FAREWELL_SECONDS / 2)
         finally:
             self._doorbell.close()
-            connection.close()
             self.state = STATE_STOPPED
             self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_SHUTDOWN))
             self._executors.clear()
+            self._in_doubt.clear()
             self._prepared = False
             self._thread = None
             self._stopped.set()
             logger.info("Scheduler instance %s has stopped", self.instance)
+
+    def _hand_over(self) -> None:
+        self._lease.release()
+        self._doorbell.ring()
+
+    def _insist(self, step: Callable[[], None], seconds: float) -> None:
+        """Do ``step``; where it fails, try again for ``seconds`` and then go on without it."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                step()
+                return
+            except Exception as error:
+                self._faults.note(FAREWELL, error)
+                drop_connection()
+            if time.monotonic() >= until:
+                logger.warning("The scheduler stops without it; other instances will notice within the lease")
+                return
+            time.sleep(0.1)
 
     def _interrupt_rest(self) -> None:
         rest = ExecutionDetail.objects.running().filter(instance=self.instance)

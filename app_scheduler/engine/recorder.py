@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler.engine.queue import Entry, insert, note_last, timestamp
+from app_scheduler.engine.connections import bound_transactions, drop_connection
+from app_scheduler.engine.faults import Faults
+from app_scheduler.engine.queue import Entry, enqueue, note_last, timestamp
 from app_scheduler.engine.runner import Outcome
 from app_scheduler.engine.sql import update_from_values, writing
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
@@ -23,6 +25,13 @@ logger = logging.getLogger(__name__)
 MAX_BATCH = 1000
 MAX_BATCH_LENGTH = 8_000_000
 MAX_BACKOFF_SECONDS = 5.0
+#: Where more than this waits to be written, in outcomes or in characters of their texts, nothing new is dispatched.
+MAX_UNFLUSHED = 10_000
+MAX_CHARACTERS = 100_000_000
+#: What says that the database is away, not that there is something wrong with what is written. A server that has
+#: become a standby, read-only, raises the third; one whose tables are away for a moment the last.
+AWAY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
+FAULT = "Finished executions cannot be recorded"
 
 
 class Recorder:
@@ -31,23 +40,56 @@ class Recorder:
     ``on_recorded`` is called, in the recorder's thread, with the outcomes of each transaction once it is committed.
     """
 
-    def __init__(self, on_recorded: Callable[[Sequence[Outcome]], None]) -> None:
+    def __init__(self, on_recorded: Callable[[Sequence[Outcome]], None], faults: Faults | None = None) -> None:
         self._on_recorded = on_recorded
+        self._faults = faults or Faults()
         self._condition = threading.Condition()
         self._waiting: list[Outcome] = []
+        self._in_hand: list[Outcome] = []
         self._unflushed: set[int] = set()
+        self._characters = 0
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = threading.Event()
+        self._deadline = 0.0
 
     def put(self, outcome: Outcome) -> None:
         with self._condition:
             self._waiting.append(outcome)
             self._unflushed.add(outcome.run.execution_id)
+            self._characters += _size(outcome)
             if self._thread is None:
-                self._stopping = False
-                self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
-                self._thread.start()
+                self._stopping.clear()
+            try:
+                self._ensure_thread()
+            except RuntimeError as error:  # The system has no more threads to give; the watchdog tries again.
+                self._faults.note("The recorder cannot start", error)
             self._condition.notify()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it has a thread, or needs none."""
+        with self._condition:
+            return self._thread.is_alive() if self._thread is not None else not self._waiting
+
+    def revive(self) -> None:
+        """Start its thread again where that has ended before its work."""
+        with self._condition:
+            self._ensure_thread()
+
+    def _ensure_thread(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        # What a thread had in hand when it was killed is written again: only what is still started is changed.
+        self._waiting[:0], self._in_hand = self._in_hand, []
+        self._characters = sum(map(_size, self._waiting))
+        thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        thread.start()
+        self._thread = thread
+
+    @property
+    def full(self) -> bool:
+        """Tell whether so much waits that nothing new should start before some of it is written."""
+        return len(self._unflushed) >= MAX_UNFLUSHED or self._characters >= MAX_CHARACTERS
 
     def unflushed(self) -> Set[int]:
         """Return the executions that have finished here and are not yet recorded."""
@@ -57,73 +99,97 @@ class Recorder:
     def stop(self, seconds: float) -> None:
         """Write what waits, at most ``seconds`` long."""
         with self._condition:
-            self._stopping = True
+            self._deadline = time.monotonic() + seconds
+            self._stopping.set()
             thread = self._thread
             self._condition.notify()
         if thread is not None:
             thread.join(seconds)
 
     def _work(self) -> None:
-        while True:
-            with self._condition:
-                while not self._waiting and not self._stopping:
-                    self._condition.wait()
-                batch = self._take()
-                if not batch:
-                    self._thread = None
-                    break
-            self._write_surely(batch)
-            with self._condition:
-                self._unflushed.difference_update(outcome.run.execution_id for outcome in batch)
-            try:
-                self._on_recorded(batch)
-            except Exception:
-                logger.exception("After recording executions")
-        connection.close()
+        bound_transactions()
+        try:
+            while batch := self._next():
+                self._record(batch)
+        finally:
+            connection.close()
 
-    def _take(self) -> list[Outcome]:
-        """Take what waits, as much as makes one statement of a bearable length."""
+    def _next(self) -> list[Outcome]:
+        """Wait for work and take it in hand; nothing is left to do when it is empty."""
+        with self._condition:
+            while not self._waiting and not self._stopping.is_set():
+                self._condition.wait()
+            # In this order: killed in between, it writes some twice, which does no harm, and loses none.
+            self._in_hand = batch = self._first()
+            self._waiting = self._waiting[len(batch) :]
+            if not batch:
+                self._thread = None
+            return batch
+
+    def _record(self, batch: Sequence[Outcome]) -> None:
+        characters = sum(map(_size, batch))
+        self._write_surely(batch)
+        with self._condition:
+            self._in_hand = []
+            self._unflushed.difference_update(outcome.run.execution_id for outcome in batch)
+            self._characters -= characters
+        try:
+            self._on_recorded(batch)
+        except BaseException as error:  # A SystemExit of a listener must not end the recorder.
+            self._faults.note("What follows a recorded execution failed", error)
+
+    def _first(self) -> list[Outcome]:
+        """Return of what waits as much as makes one statement of a bearable length."""
         length = 0
         batch: list[Outcome] = []
         for outcome in self._waiting[:MAX_BATCH]:
-            length += len(outcome.log) + len(outcome.result) + len(outcome.traceback or "")
+            length += _size(outcome)
             if batch and length > MAX_BATCH_LENGTH:
                 break
             batch.append(outcome)
-        del self._waiting[: len(batch)]
         return batch
 
     def _write_surely(self, batch: Sequence[Outcome]) -> None:
         """Write ``batch``, however long the database is away; one outcome that cannot be stored spoils no other."""
         backoff = 0.05
+        bare = False
         while True:
             try:
                 record(batch)
+                self._faults.over(FAULT)
                 return
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("Cannot record %d executions yet: %s", len(batch), error)
-                connection.close()
-                if self._stopping:
+            except AWAY as error:
+                self._faults.note(FAULT, error)
+                drop_connection()
+                if self._stopping.is_set() and time.monotonic() > self._deadline:
                     return
-                time.sleep(backoff)
+                # A stop cuts the waiting short, but not to nothing.
+                if self._stopping.wait(backoff):
+                    time.sleep(0.05)
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
-            except DatabaseError as error:
-                if len(batch) == 1:
-                    logger.exception("Execution %d cannot be recorded as it is", batch[0].run.execution_id)
-                    self._write_bare(batch[0], error)
+            except Exception as error:
+                drop_connection()
+                if len(batch) > 1:
+                    for outcome in batch:
+                        self._write_surely([outcome])
                     return
-                for outcome in batch:
-                    self._write_surely([outcome])
-                return
+                if bare:
+                    # The loop finds that nobody holds it any more, and gives it a verdict.
+                    logger.exception("Execution %d cannot be recorded at all", batch[0].run.execution_id)
+                    return
+                logger.exception("Execution %d cannot be recorded as it is", batch[0].run.execution_id)
+                _strip(batch[0], error)
+                bare = True
 
-    def _write_bare(self, outcome: Outcome, error: Exception) -> None:
-        outcome.log = outcome.result = ""
-        outcome.traceback = None
-        outcome.reason = f"What it wrote could not be stored: {type(error).__name__}."
-        try:
-            record([outcome])
-        except DatabaseError:
-            logger.exception("Execution %d cannot be recorded at all", outcome.run.execution_id)
+
+def _strip(outcome: Outcome, error: Exception) -> None:
+    outcome.log = outcome.result = ""
+    outcome.traceback = None
+    outcome.reason = f"What it wrote could not be stored: {type(error).__name__}."
+
+
+def _size(outcome: Outcome) -> int:
+    return len(outcome.log) + len(outcome.result) + len(outcome.traceback or "")
 
 
 def record(outcomes: Sequence[Outcome]) -> None:
@@ -158,7 +224,8 @@ def record(outcomes: Sequence[Outcome]) -> None:
             ],
         )
         finished = [outcome for pk, outcome in by_id.items() if pk in won]
-        insert([entry for outcome in finished for entry in _retry_of(outcome)])
+        if retries := [entry for outcome in finished for entry in _retry_of(outcome)]:
+            enqueue(retries)
         note_last([(o.run.job_id, o.status, o.run.execution_id, o.finished_at) for o in finished])
 
 

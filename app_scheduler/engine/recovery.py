@@ -9,13 +9,13 @@ from functools import reduce
 from operator import or_
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, triggers
 from app_scheduler.conf import console_settings
 from app_scheduler.engine.held import passed_while_held, record
-from app_scheduler.engine.lease import dead_instances, name_of
+from app_scheduler.engine.lease import dead_instances, lease_ago, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
 from app_scheduler.engine.sql import in_batches, update_from_values
 from app_scheduler.models import (
@@ -38,12 +38,23 @@ CAUSES = 200
 
 def reap(now: datetime) -> int:
     """Mark what dead instances had started as interrupted; return how many. Their rows go with it."""
-    gone = dead_instances()
-    alive = SchedulerInstance.objects.exclude(id__in=gone).values_list("id", flat=True)
-    lost = ExecutionDetail.objects.running().exclude(instance__in=list(alive)).select_related("execution__job__spec")
+    lost = lost_executions().select_related("execution__job__spec")
     count = interrupt(list(lost[:1000]), now, "The {instance} that ran it is gone.")
-    SchedulerInstance.objects.filter(id__in=gone).delete()
+    dead_instances().delete()
     return count
+
+
+def lost_executions() -> QuerySet[ExecutionDetail]:
+    """Return what instances had started that are gone by now.
+
+    One query decides, by the database's clock: who lived a moment ago may be gone when a process that was stalled goes
+    on, and the other way round. An instance without a row may have lost it while it was stalled and be about to beat
+    again, so what it started within the lease is left alone.
+    """
+    same = SchedulerInstance.objects.filter(id=OuterRef("instance"))
+    gone = Exists(same.filter(heartbeat__lt=lease_ago())) | (~Exists(same) & Q(started_at__lt=lease_ago()))
+    lost: QuerySet[ExecutionDetail] = ExecutionDetail.objects.running().filter(gone)
+    return lost
 
 
 def interrupt(details: list[ExecutionDetail], now: datetime, reason: str) -> int:

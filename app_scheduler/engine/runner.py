@@ -55,6 +55,8 @@ class Run:
     timeout: int | None = None
     max_retries: int = 0
     retry_backoff: int = 0
+    #: When it was made, just before its dispatch, by the monotonic clock of this machine.
+    made_at: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass(slots=True)
@@ -115,7 +117,19 @@ def current_execution() -> CurrentExecution:
 def execute(run: Run) -> Outcome:
     """Run it, in a context of its own so that nothing it activates outlives it. Never raises."""
     outcome = contextvars.copy_context().run(_execute, run)
-    _leave_no_transaction()
+    try:
+        _leave_no_transaction()
+    except Exception:
+        logger.warning("A connection of %s did not close", run.function, exc_info=True)
+    return outcome
+
+
+def broken_off(run: Run, error: BaseException) -> Outcome:
+    """Return the outcome of a run whose own thread failed around the function; whether that had ended is unknown."""
+    now = datetime.now(UTC)
+    outcome = Outcome(run, Status.ERROR, now, now, worker=threading.current_thread().name, error=error)
+    outcome.exception = _cut(f"{type(error).__name__}: {_message(error)}", EXCEPTION_LENGTH)
+    outcome.reason = "The thread that ran it failed."
     return outcome
 
 

@@ -30,22 +30,38 @@ class Doorbell:
     def __init__(self, on_ring: Callable[[], None]) -> None:
         self._on_ring = on_ring
         self._closed = threading.Event()
-        self._listening = False
+        self._work: Callable[[], None] | None = None
+        self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
 
     def listen(self) -> None:
         """Begin to listen, once."""
-        if self._listening:
+        if self._work is not None:
             return
-        self._listening = True
         self._closed.clear()
         if connection.vendor == "postgresql":
             work = partial(self._listen_to_notify, connection.get_connection_params())
         else:
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.bind((LOOPBACK, 0))
+            self._socket = self._socket or _bound_socket()
             work = partial(self._listen_to_datagrams, self._socket)
-        threading.Thread(target=work, name="doorbell", daemon=True).start()
+        self._start(work)
+        self._work = work
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it listens, or is not asked to."""
+        thread = self._thread
+        return self._work is None or self._closed.is_set() or (thread is not None and thread.is_alive())
+
+    def revive(self) -> None:
+        """Listen again, at the same port, where the thread has ended."""
+        if self._work is not None:
+            self._start(self._work)
+
+    def _start(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name="doorbell", daemon=True)
+        thread.start()
+        self._thread = thread
 
     @property
     def port(self) -> int | None:
@@ -69,20 +85,22 @@ class Doorbell:
 
     def close(self) -> None:
         self._closed.set()
-        self._listening = False
+        self._work = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _listen_to_datagrams(self, bell: socket.socket) -> None:
-        bell.settimeout(5)
+        bell.settimeout(1)
         while not self._closed.is_set():
             try:
                 bell.recv(16)
             except TimeoutError:
                 continue
             except OSError:
-                return
+                if self._closed.wait(1):
+                    return
+                continue
             self._on_ring()
 
     def _listen_to_notify(self, parameters: dict[str, Any]) -> None:
@@ -94,8 +112,14 @@ class Doorbell:
                 with psycopg.connect(**options, autocommit=True) as listener:
                     listener.execute(f"LISTEN {CHANNEL}")
                     while not self._closed.is_set():
-                        for _ in listener.notifies(timeout=5, stop_after=1):
+                        for _ in listener.notifies(timeout=1, stop_after=1):
                             self._on_ring()
             except Exception:
                 logger.debug("The doorbell is away; the loop still looks each second", exc_info=True)
                 self._closed.wait(1)
+
+
+def _bound_socket() -> socket.socket:
+    bell = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bell.bind((LOOPBACK, 0))
+    return bell

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from app_scheduler import job, scheduler
+from app_scheduler import current_execution, job, scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,26 @@ def mark(path: str, text: str = "") -> None:
         path: The file.
         text: What the line ends with.
     """
+    _append(path, text)
+
+
+@job
+def account(path: str, seconds: float = 0, failing_attempts: int = 0) -> None:
+    """Append one line that names this execution: the time, the process, the execution's id, its job and its attempt.
+
+    Args:
+        path: The file.
+        seconds: How long it takes.
+        failing_attempts: How many attempts fail before one succeeds.
+    """
+    execution = current_execution()
+    _append(path, f"{execution.id} {execution.job_id} {execution.attempt}")
+    time.sleep(seconds)
+    if execution.attempt <= failing_attempts:
+        raise RuntimeError(f"attempt {execution.attempt}")
+
+
+def _append(path: str, text: str) -> None:
     line = f"{time.time():.6f} {os.getpid()} {text}".rstrip() + "\n"
     # One write to a file opened for appending: lines of several processes never mix.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -27,6 +47,41 @@ def mark(path: str, text: str = "") -> None:
         os.write(descriptor, line.encode())
     finally:
         os.close(descriptor)
+
+
+#: The executions that the functions below ran for, in this process.
+effects: list[int | None] = []
+
+
+@job
+def count() -> None:
+    """Note this execution in ``effects``."""
+    effects.append(current_execution().id)
+
+
+@job
+def count_failing(attempts: int) -> None:
+    """Note this execution in ``effects`` and fail, up to this attempt.
+
+    Args:
+        attempts: How many attempts fail.
+    """
+    count()
+    if current_execution().attempt <= attempts:
+        raise RuntimeError("not yet")
+
+
+@job
+def count_slowly(seconds: float, size: int = 0) -> None:
+    """Note this execution in ``effects``, wait and print.
+
+    Args:
+        seconds: How long it waits.
+        size: How many characters it prints.
+    """
+    count()
+    time.sleep(seconds)
+    print("x" * size)
 
 
 @job

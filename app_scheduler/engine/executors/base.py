@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from apscheduler.executors.base import BaseExecutor
@@ -23,6 +23,8 @@ class ConsoleExecutor(BaseExecutor):
     on_finish: Callable[[Outcome], None]
     #: Says that a slot has become free; the scheduler sets it to what gives it to whoever waits.
     on_free: Callable[[], None]
+    #: Tells whether a run that comes to its turn may still begin; the scheduler sets it. It may query and block.
+    may_start: Callable[[Run], bool] = staticmethod(lambda run: True)
 
     @property
     @abstractmethod
@@ -34,13 +36,13 @@ class ConsoleExecutor(BaseExecutor):
         """How many more it takes now."""
         return max(0, self.slots - self.busy)
 
-    @abstractmethod
-    def submit(self, runs: Sequence[Run]) -> None:
-        """Run ``runs`` and hand the outcome of each to the recorder. Never blocks."""
+    def running(self) -> Collection[int] | None:
+        """Return the ids of the executions that it holds, or None where it cannot tell."""
+        return None
 
     @abstractmethod
-    def running(self) -> list[int]:
-        """Return the executions that it holds: those that run and those that are about to."""
+    def submit(self, runs: Sequence[Run]) -> None:
+        """Run ``runs`` and hand the outcome of each to the recorder. Never blocks; where it raises, it holds none."""
 
     def take_back(self, seconds: float = 0) -> list[Run]:
         """Let go of what has not begun, where nothing has begun for ``seconds``; nothing of it will run here."""

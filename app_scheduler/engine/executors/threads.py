@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
+from django.db import connections
+
 from app_scheduler.engine.executors.base import ConsoleExecutor
-from app_scheduler.engine.runner import Run, execute
+from app_scheduler.engine.runner import Run, broken_off, execute
+
+logger = logging.getLogger(__name__)
 
 #: An executor is given ahead what it can be expected to run in this time, so that no thread waits for a transaction.
 AHEAD_SECONDS = 0.2
@@ -56,15 +61,22 @@ class ThreadsExecutor(ConsoleExecutor):
         self._moved = time.monotonic()
         with self._guard:
             self._stopping = False
+            self._start_threads(min(self.slots, len(self._held) + len(runs)) - self._threads)
             for run in runs:
                 self._held[run.execution_id] = run
-            missing = min(self.slots, len(self._held)) - self._threads
-            for _ in range(missing):
-                self._threads += 1
-                name = f"thread {self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
         for run in runs:
             self._queue.put(run)
+
+    def _start_threads(self, count: int) -> None:
+        for _ in range(count):
+            try:
+                name = f"thread {self._threads + 1}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._threads += 1
+            except RuntimeError:  # The system has no more threads to give; those that there are go on.
+                if not self._threads:
+                    raise
+                return
 
     def take_back(self, seconds: float = 0) -> list[Run]:
         if self._queue.empty() or time.monotonic() - self._moved < seconds:
@@ -101,16 +113,25 @@ class ThreadsExecutor(ConsoleExecutor):
         self.stop(0)
 
     def _work(self) -> None:
-        while (run := self._queue.get()) is not None:
-            self._moved = time.monotonic()
-            began = time.monotonic()
-            try:
+        try:
+            while (run := self._queue.get()) is not None:
+                self._do(run)
+        finally:
+            connections.close_all()
+            with self._guard:
+                self._threads -= 1
+
+    def _do(self, run: Run) -> None:
+        self._moved = began = time.monotonic()
+        try:
+            if self.may_start(run):
                 self.on_finish(execute(run))
-            finally:
-                self._lengths.note(time.monotonic() - began)
-                self._end(run)
-        with self._guard:
-            self._threads -= 1
+        except BaseException as error:  # Whatever struck the thread, the execution gets its verdict.
+            logger.exception("The thread of execution %d failed", run.execution_id)
+            self.on_finish(broken_off(run, error))
+        finally:
+            self._lengths.note(time.monotonic() - began)
+            self._end(run)
 
     def _end(self, run: Run) -> None:
         with self._guard:

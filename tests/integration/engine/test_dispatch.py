@@ -35,9 +35,6 @@ class Held(ConsoleExecutor):
     def submit(self, runs: Sequence[Run]) -> None:
         self.runs += runs
 
-    def running(self) -> list[int]:
-        return [run.execution_id for run in self.runs]
-
     def stop(self, seconds: float) -> None:
         pass
 
