@@ -153,18 +153,23 @@ class Server:
                 shutil.copytree(part, self.directory / "wheel" / part.relative_to(package.parent))
         return self.directory / "wheel" / self.binaries.relative_to(package.parent)
 
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={quote(str(self.sockets))}"
+
     def start(self) -> subprocess.Popen[bytes]:
+        """Start it, with new data unless it has some from an earlier start."""
         environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
-        initdb_options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
-        initdb = [str(self.binaries / "initdb"), "-D", str(self.data), *initdb_options]
-        subprocess.run(initdb, check=True, env=environment, cwd="/", **self.identity)
+        if not (self.data / "PG_VERSION").exists():
+            initdb_options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+            initdb = [str(self.binaries / "initdb"), "-D", str(self.data), *initdb_options]
+            subprocess.run(initdb, check=True, env=environment, cwd="/", **self.identity)
         options = [part for option in SERVER_OPTIONS for part in ("-c", option)]
         command = [str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(self.sockets), *options]
         return subprocess.Popen(command, env=environment, cwd="/", **self.identity)
 
     def answers(self) -> bool:
         try:
-            psycopg.connect(f"postgresql://postgres@/postgres?host={quote(str(self.sockets))}").close()
+            psycopg.connect(self.url()).close()
         except psycopg.OperationalError:
             return False
         return True

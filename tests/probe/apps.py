@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from pathlib import Path
 
 from django.apps import AppConfig
 
@@ -14,7 +16,9 @@ class ProbeConfig(AppConfig):
     label = "probe"
 
     def ready(self) -> None:
-        """Schedule a job as APScheduler documents it, where the test asks for one."""
+        """Schedule a job as APScheduler documents it, and stall at the worst moment, where the test asks for it."""
+        if stalled := os.environ.get("PROBE_STALL"):
+            _stall_before_the_first_run(Path(stalled))
         if marks := os.environ.get("PROBE_MARKS"):
             from tests.probe.jobs import mark
 
@@ -22,3 +26,19 @@ class ProbeConfig(AppConfig):
             scheduler.add_job(
                 mark, "interval", seconds=seconds, id="from-ready", args=[marks], max_instances=1, replace_existing=True
             )
+
+
+def _stall_before_the_first_run(path: Path) -> None:
+    """Stop this process when its first execution is marked as started and has not begun; ``path`` gets its id."""
+    from app_scheduler.engine.executors import ThreadsExecutor
+    from app_scheduler.engine.runner import Run
+
+    submit = ThreadsExecutor.submit
+
+    def stall(executor: ThreadsExecutor, run: Run) -> None:
+        if not path.exists():
+            path.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGSTOP)
+        submit(executor, run)
+
+    setattr(ThreadsExecutor, "submit", stall)  # noqa: B010  # a method is not for assignment, except in a test
