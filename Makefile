@@ -65,8 +65,9 @@ bench: $(DEVELOPMENT)  ## Measure the speed beside plain django-apscheduler: BEN
 	$(BIN)/python -m tests.benchmarks run $(if $(BENCH_QUICK),--scale quick --repeat 1) \
 		$(if $(BENCH_MEMORY),--executions $(BENCH_MEMORY)) $(BENCH_OPTIONS) $(BENCH)
 
-chaos: $(DEVELOPMENT)  ## Kill, stall and race processes for minutes
-	$(PYTEST) --timeout 0 -m chaos tests/processes
+chaos: $(DEVELOPMENT)  ## Kill, stall and cut off leaders for CHAOS_SECONDS (60) on both databases, and reconcile
+	@rm -rf var/chaos
+	$(PYTEST) -n 2 --timeout 0 -m chaos tests/processes; status=$$?; cat var/chaos/*.txt; exit $$status
 
 setup: $(DEVELOPMENT)  ## Only install what the other targets need
 
