@@ -154,9 +154,19 @@ def test_a_stop_waits_and_records_although_the_lease_cannot_be_released(
 
 
 @pytest.fixture
-def sqlite_options(transactional_db: None) -> Iterator[list[str]]:
-    """Yield a list of PRAGMAs that each connection gets which is made from now on; connections last for one pass."""
+def sqlite_options(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Yield a list of PRAGMAs that each connection gets which is made from now on.
+
+    Connections last for one pass of the loop or one transaction of the recorder.
+    """
     pragmas: list[str] = []
+    record = recorder.record
+
+    def record_on_new_connection(outcomes: Any) -> None:
+        connection.close()
+        record(outcomes)
+
+    monkeypatch.setattr(recorder, "record", record_on_new_connection)
 
     def on_connect(sender: Any, connection: Any, **kwargs: Any) -> None:
         for pragma in pragmas:
@@ -175,7 +185,7 @@ def test_a_lock_that_is_held_longer_than_the_timeout_costs_nothing_but_time(
     sqlite_options: list[str], engine: ConsoleScheduler, run_now: RunNow, caplog: pytest.LogCaptureFixture
 ) -> None:
     sqlite_options.append("PRAGMA busy_timeout = 50")
-    waiting = run_now("waiting", function="tests.probe.jobs.count_slowly", kwargs={"seconds": 1})
+    waiting = run_now("waiting", function="tests.probe.jobs.count_slowly", kwargs={"seconds": 2})
     wait_for_status(waiting, Status.STARTED)
     path = str(connection.settings_dict["NAME"])
     with caplog.at_level(logging.INFO, "app_scheduler"), closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -197,7 +207,7 @@ def test_a_full_disk_costs_nothing_but_time(
     sqlite_options: list[str], engine: ConsoleScheduler, run_now: RunNow
 ) -> None:
     """PRAGMA max_page_count is what SQLite has to make a disk full for one connection."""
-    pk = run_now(function="tests.probe.jobs.count_slowly", kwargs={"seconds": 1, "size": 100_000})
+    pk = run_now(function="tests.probe.jobs.count_slowly", kwargs={"seconds": 2, "size": 100_000})
     wait_for_status(pk, Status.STARTED)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")
