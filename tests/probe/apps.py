@@ -30,15 +30,17 @@ class ProbeConfig(AppConfig):
 
 def _stall_before_the_first_run(path: Path) -> None:
     """Stop this process when its first execution is marked as started and has not begun; ``path`` gets its id."""
+    from collections.abc import Sequence
+
     from app_scheduler.engine.executors import ThreadsExecutor
     from app_scheduler.engine.runner import Run
 
     submit = ThreadsExecutor.submit
 
-    def stall(executor: ThreadsExecutor, run: Run) -> None:
+    def stall(executor: ThreadsExecutor, runs: Sequence[Run]) -> None:
         if not path.exists():
             path.write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGSTOP)
-        submit(executor, run)
+        submit(executor, runs)
 
     setattr(ThreadsExecutor, "submit", stall)  # noqa: B010  # a method is not for assignment, except in a test
