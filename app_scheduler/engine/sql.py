@@ -8,6 +8,7 @@ third of the time of a VALUES list with a parameter per value.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ BATCH = 2000
 
 Row = TypeVar("Row")
 _turn = threading.RLock()
+# In a child process nobody would ever release what a thread of the parent held.
+os.register_at_fork(after_in_child=lambda: globals().update(_turn=threading.RLock()))
 
 
 class JSONText(str):
