@@ -389,9 +389,11 @@ class LoopScheduler(BackgroundScheduler):
             # In doubt until that is committed: what stays started here starts here after all.
             self._in_doubt.update((run.execution_id, run) for run in runs)
             self._dispatcher.complete = False
-            give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
+            queued = give_back([(run.execution_id, run.available_at or run.run_time) for run in runs], self.instance)
             for run in runs:
                 del self._in_doubt[run.execution_id]
+                if run.execution_id not in queued:
+                    logger.warning("Execution %d does not start here: it has its verdict by now", run.execution_id)
 
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""

@@ -142,8 +142,11 @@ def settle(
     return won
 
 
-def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> None:
-    """Queue started executions again that have not begun; each is (execution id, when it was to start)."""
+def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> set[Any]:
+    """Queue started executions again that have not begun; each is (execution id, when it was to start).
+
+    Returns the ids of those that were still started.
+    """
     with writing():
         won = update_from_values(
             DjangoJobExecution,
@@ -157,6 +160,7 @@ def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> None:
             ["available_at", "started_at", "instance"],
             [(pk, instance, available_at, None, "") for pk, available_at in runs if pk in won],
         )
+    return won
 
 
 def note_last(outcomes: Iterable[tuple[str, Status, int, datetime]]) -> None:
