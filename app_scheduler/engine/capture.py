@@ -103,6 +103,15 @@ _install_lock = threading.Lock()
 
 def start(limit: int) -> RunLog:
     """Capture from here on in this context (a thread's own copy), until the context ends."""
+    # Seen without the lock first: each run comes by here, and ten threads would queue for it.
+    if not (_handler in logging.getLogger().handlers and isinstance(sys.stdout, _Tee) and isinstance(sys.stderr, _Tee)):
+        _install()
+    log = RunLog(limit)
+    _log.set(log)
+    return log
+
+
+def _install() -> None:
     with _install_lock:
         root = logging.getLogger()
         if _handler not in root.handlers:
@@ -111,6 +120,3 @@ def start(limit: int) -> RunLog:
             sys.stdout = _Tee(sys.stdout, "PRINT")
         if not isinstance(sys.stderr, _Tee):
             sys.stderr = _Tee(sys.stderr, "STDERR")
-    log = RunLog(limit)
-    _log.set(log)
-    return log

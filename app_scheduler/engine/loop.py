@@ -565,8 +565,9 @@ class LoopScheduler(BackgroundScheduler):
     def _give_slot(self) -> None:
         """Let a slot that has become free go to whoever waits for one, before the outcome is even recorded."""
         dispatcher = self._dispatcher
-        if (dispatcher.rest or not dispatcher.complete) and self._event is not None:
-            self._event.set()
+        event = self._event
+        if (dispatcher.rest or not dispatcher.complete) and event is not None and not event.is_set():
+            event.set()
 
     def _after_recording(self, outcomes: Sequence[Outcome]) -> None:
         turns = self._dispatcher.turns

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence, Set
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django_apscheduler.models import DjangoJobExecution
@@ -28,6 +30,7 @@ MAX_BACKOFF_SECONDS = 5.0
 #: Where more than this waits to be written, in outcomes or in characters of their texts, nothing new is dispatched.
 MAX_UNFLUSHED = 10_000
 MAX_CHARACTERS = 100_000_000
+SHORT = 1000
 #: What says that the database is away, not that there is something wrong with what is written. A server that has
 #: become a standby, read-only, raises the third; one whose tables are away for a moment the last.
 AWAY = (OperationalError, InterfaceError, InternalError, ProgrammingError)
@@ -44,19 +47,28 @@ class Recorder:
         self._on_recorded = on_recorded
         self._faults = faults or Faults()
         self._condition = threading.Condition()
-        self._waiting: list[Outcome] = []
+        # Both are changed without the lock, an operation at a time: ten threads that end short runs would queue for it.
+        self._waiting: deque[Outcome] = deque()
+        self._unflushed: dict[int, None] = {}
+        self._idle = False
         self._in_hand: list[Outcome] = []
-        self._unflushed: set[int] = set()
         self._characters = 0
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._deadline = 0.0
 
     def put(self, outcome: Outcome) -> None:
+        self._unflushed[outcome.run.execution_id] = None
+        if size := _size(outcome):
+            with self._condition:
+                self._characters += size
+        # In this order: the recorder says that it is idle before it looks whether something waits.
+        self._waiting.append(outcome)
+        if self._idle or self._thread is None:
+            self._wake()
+
+    def _wake(self) -> None:
         with self._condition:
-            self._waiting.append(outcome)
-            self._unflushed.add(outcome.run.execution_id)
-            self._characters += _size(outcome)
             if self._thread is None:
                 self._stopping.clear()
             try:
@@ -80,8 +92,9 @@ class Recorder:
         if self._thread is not None and self._thread.is_alive():
             return
         # What a thread had in hand when it was killed is written again: only what is still started is changed.
-        self._waiting[:0], self._in_hand = self._in_hand, []
-        self._characters = sum(map(_size, self._waiting))
+        self._waiting.extendleft(reversed(self._in_hand))
+        self._in_hand = []
+        self._characters = sum(map(_size, tuple(self._waiting)))
         thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         thread.start()
         self._thread = thread
@@ -93,8 +106,7 @@ class Recorder:
 
     def unflushed(self) -> Set[int]:
         """Return the executions that have finished here and are not yet recorded."""
-        with self._condition:
-            return frozenset(self._unflushed)
+        return frozenset(tuple(self._unflushed))
 
     def stop(self, seconds: float) -> None:
         """Write what waits, at most ``seconds`` long."""
@@ -117,11 +129,14 @@ class Recorder:
     def _next(self) -> list[Outcome]:
         """Wait for work and take it in hand; nothing is left to do when it is empty."""
         with self._condition:
+            self._idle = True
             while not self._waiting and not self._stopping.is_set():
                 self._condition.wait()
+            self._idle = False
             # In this order: killed in between, it writes some twice, which does no harm, and loses none.
             self._in_hand = batch = self._first()
-            self._waiting = self._waiting[len(batch) :]
+            for _ in batch:
+                self._waiting.popleft()
             if not batch:
                 self._thread = None
             return batch
@@ -131,8 +146,9 @@ class Recorder:
         self._write_surely(batch)
         with self._condition:
             self._in_hand = []
-            self._unflushed.difference_update(outcome.run.execution_id for outcome in batch)
             self._characters -= characters
+        for outcome in batch:
+            self._unflushed.pop(outcome.run.execution_id, None)
         try:
             self._on_recorded(batch)
         except BaseException as error:  # A SystemExit of a listener must not end the recorder.
@@ -142,7 +158,7 @@ class Recorder:
         """Return of what waits as much as makes one statement of a bearable length."""
         length = 0
         batch: list[Outcome] = []
-        for outcome in self._waiting[:MAX_BATCH]:
+        for outcome in islice(tuple(self._waiting), MAX_BATCH):
             length += _size(outcome)
             if batch and length > MAX_BATCH_LENGTH:
                 break
@@ -189,7 +205,9 @@ def _strip(outcome: Outcome, error: Exception) -> None:
 
 
 def _size(outcome: Outcome) -> int:
-    return len(outcome.log) + len(outcome.result) + len(outcome.traceback or "")
+    """Return how many characters an outcome's texts have; short ones, of which their number is bound enough, none."""
+    characters = len(outcome.log) + len(outcome.result) + len(outcome.traceback or "")
+    return characters if characters > SHORT else 0
 
 
 def record(outcomes: Sequence[Outcome]) -> None:

@@ -134,10 +134,10 @@ class ThreadsExecutor(ConsoleExecutor):
             self._end(run)
 
     def _end(self, run: Run) -> None:
-        with self._guard:
-            self._held.pop(run.execution_id, None)
-            left = len(self._held)
-            if self._stopping:
+        self._held.pop(run.execution_id, None)
+        left = len(self._held)
+        if self._stopping:
+            with self._guard:
                 self._guard.notify_all()
         # Woken for each run that ends, the loop would start them one by one. It is in time when half are left.
         if left < self.slots or left * 2 <= self.slots + self._ahead():
