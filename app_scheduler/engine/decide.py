@@ -13,10 +13,13 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from app_scheduler import documents, triggers
+from app_scheduler.conf import console_settings
 from app_scheduler.engine.due import Due
 from app_scheduler.engine.gaps import Gap, local, named
 from app_scheduler.engine.queue import Entry
+from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobState, Status
+from app_scheduler.registry import registry
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +51,26 @@ def decide(spec: Due, now: datetime, gaps: Sequence[Gap] = ()) -> Decision:
         return Decision(spec, seen, None, [], JobState(spec.state))
     try:
         schedule = partial(triggers.schedule_of_text, spec.trigger, anchor=spec.anchor)
-        fault = documents.fault_in(spec.function, f"[{spec.args}, {spec.kwargs}]", spec.executor, schedule)
+        fault = None
+        if _is_suspect(spec):
+            fault = documents.fault_in(spec.function, f"[{spec.args}, {spec.kwargs}]", spec.executor, schedule)
         if fault is None:
             return _decide(spec, schedule(), seen, now, gaps)
         reason = str(fault)
+    except InvalidInput as error:
+        reason = str(error.under("trigger"))
     except Exception as error:
         logger.exception("Job %s cannot be scheduled", spec.job_id)
         reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
     entry = Entry(spec.job_id, seen, now, Status.MISSED, reason=reason)
     # This tick has its verdict; those after it wait for theirs until the job is mended.
     return Decision(spec, seen, None, [entry], JobState.BROKEN, reason, seen + timedelta(microseconds=1))
+
+
+def _is_suspect(spec: Due) -> bool:
+    """Tell whether to look closely. A job that runs without an error proves that its arguments fit its function."""
+    known = registry.find(spec.function) is not None and spec.executor in console_settings.executors
+    return not known or spec.last_status == Status.ERROR
 
 
 def _decide(spec: Due, schedule: triggers.Schedule, seen: datetime, now: datetime, gaps: Sequence[Gap]) -> Decision:
@@ -122,7 +135,7 @@ def _queued(spec: Due, schedule: triggers.Schedule, tick: datetime, now: datetim
 
 
 def _late(gaps: Sequence[Gap], tick: datetime) -> str:
-    causes = named(gaps, tick)
+    causes = named(gaps, tick) if gaps else ""
     return f"It is late: {causes}." if causes else ""
 
 

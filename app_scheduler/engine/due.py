@@ -31,6 +31,7 @@ class Due:
     timeout: int | None
     max_retries: int
     retry_backoff: int
+    last_status: str
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Upcoming:
 # database to walk all jobs that are scheduled, where the index on the ticks gives the first few.
 _STATEMENT = f"""
 SELECT j.id, {{tick}}, s.state, s.revision, s.function, s.trigger, {{anchor}}, s.args, s.kwargs, s.executor,
-       s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff
+       s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff, s.last_status
 FROM {DjangoJob._meta.db_table} j JOIN {JobSpec._meta.db_table} s ON s.job_id = j.id
 WHERE j.next_run_time IS NOT NULL ORDER BY j.next_run_time LIMIT %s
 """

@@ -179,7 +179,7 @@ def note_last(outcomes: Iterable[tuple[str, Status, int, datetime]]) -> None:
 
 def timestamp(moment: datetime) -> Decimal:
     """Return ``moment`` as django-apscheduler's ``finished`` column has it: seconds of the epoch, two decimals."""
-    return Decimal(moment.timestamp()).quantize(Decimal("0.01"))
+    return Decimal(f"{moment.timestamp():.2f}")
 
 
 def utc_now() -> datetime:

@@ -271,4 +271,4 @@ def _retry_of(outcome: Outcome) -> list[Entry]:
 
 
 def _seconds(duration: timedelta) -> Decimal:
-    return Decimal(str(round(duration.total_seconds(), 2)))
+    return Decimal(f"{duration.total_seconds():.2f}")

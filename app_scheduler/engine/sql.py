@@ -1,8 +1,8 @@
 """Many rows in one statement, and one writer at a time: what the engine asks of a database beyond Django's ORM.
 
-The rows of a statement travel as one JSON parameter, which the database takes apart: the statement stays short and
-alike, and neither Django nor the driver touches each value. Measured on 500 rows of eight columns, that is half to a
-third of the time of a VALUES list with a parameter per value.
+The rows of a statement travel as one JSON parameter, which the database takes apart: the statement stays short, and
+neither Django nor the driver touches each value. Measured on 500 rows of eight columns, that is half to a third of the
+time of a VALUES list with a parameter per value.
 """
 
 from __future__ import annotations
@@ -154,15 +154,15 @@ def update_from_values(
         first = len(matched) + len(changed)
         related += [f"{_column(field)} = v.c{first + i}" for i, field in enumerate(guarded)]
         conditions.append(f"EXISTS (SELECT 1 FROM {_table(guard.model)} WHERE {' AND '.join(related)})")
-    statement = (
-        f"WITH v AS MATERIALIZED ({_taken_apart(fields)}) UPDATE {table} SET {assignments} FROM v "
-        f"WHERE {' AND '.join(conditions)} RETURNING {table}.{_column(fields[0])}"
-    )
-    return {
-        key
-        for batch in in_batches(rows)
-        for (key,) in read(statement, [_document([_encoder(f) for f in fields], batch)])
-    }
+    updated: set[Any] = set()
+    for batch in in_batches(rows):
+        source, parameters = _source(fields, batch)
+        statement = (
+            f"WITH v AS MATERIALIZED ({source}) UPDATE {table} SET {assignments} FROM v "
+            f"WHERE {' AND '.join(conditions)} RETURNING {table}.{_column(fields[0])}"
+        )
+        updated.update(key for (key,) in read(statement, parameters))
+    return updated
 
 
 def insert_rows(
@@ -186,22 +186,20 @@ def insert_rows(
     selected = ", ".join([f"v.c{i}" for i in range(len(fields))] + [_cast("%s", field) for field in others])
     primary = model._meta.pk
     returned = ", ".join(_returned(field) for field in (primary, *(_field(model, name) for name in key)))
-    source = f"WITH v AS ({_taken_apart(fields)})"
-    statement = f"{source} INSERT INTO {_table(model)} ({columns}) SELECT {selected} FROM v"
-    if key:
-        statement += f" RETURNING {returned}"
-    encoders = [_encoder(field) for field in fields]
+    returning = f" RETURNING {returned}" if key else ""
     positions = [names.index(name) for name in key]
     _, moment = moments()
     decoders = [moment if isinstance(_field(model, name), models.DateTimeField) else None for name in key]
     ids: list[Any] = []
     for batch in in_batches(rows):
-        parameters = [_document(encoders, batch), *defaults]
+        source, parameters = _source(fields, batch)
+        statement = f"WITH v AS ({source}) INSERT INTO {_table(model)} ({columns}) SELECT {selected} FROM v{returning}"
         if not key:
             with connection.cursor() as cursor:
-                cursor.execute(statement, parameters)
+                cursor.execute(statement, [*parameters, *defaults])
             continue
-        found = {tuple(map(_decoded, decoders, values)): pk for pk, *values in read(statement, parameters)}
+        inserted = read(statement, [*parameters, *defaults])
+        found = {tuple(map(_decoded, decoders, values)): pk for pk, *values in inserted}
         ids += [found[tuple(row[i] for i in positions)] for row in batch]
     return ids
 
@@ -231,13 +229,28 @@ def _column(field: models.Field[Any, Any]) -> str:
     return connection.ops.quote_name(str(field.column))
 
 
-def _taken_apart(fields: Sequence[models.Field[Any, Any]]) -> str:
-    """Return the query that makes rows with columns c0, c1, … of one JSON parameter."""
-    if connection.vendor == "sqlite":
-        columns = [f"value ->> {i} AS c{i}" for i in range(len(fields))]
-        return f"SELECT {', '.join(columns)} FROM json_each(%s)"
-    columns = [f"{_cast(f'(item ->> {i})', field)} AS c{i}" for i, field in enumerate(fields)]
-    return f"SELECT {', '.join(columns)} FROM jsonb_array_elements(%s::jsonb) AS item"
+def _source(fields: Sequence[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """Return the query that makes rows with columns c0, c1, … of its parameters, and the parameters.
+
+    A column in which all rows agree, as most do where one moment's ticks are written, is a parameter of its own; the
+    others are in the JSON document, in which the first always is.
+    """
+    item = "(value ->> {})" if connection.vendor == "sqlite" else "(item ->> {})"
+    columns: list[str] = []
+    parameters: list[Any] = []
+    varying: list[Sequence[Any]] = []
+    for i, (field, column) in enumerate(zip(fields, zip(*rows, strict=True), strict=True)):
+        encoder = _encoder(field)
+        if i and column.count(column[0]) == len(column):
+            columns.append(f"{_cast('%s', field)} AS c{i}")
+            parameters.append(_encoded(encoder, column[0]))
+            continue
+        columns.append(f"{_cast(item.format(len(varying)), field)} AS c{i}")
+        # A column that needs no encoding, as most do, costs nothing.
+        varying.append(column if encoder is None else [_encoded(encoder, value) for value in column])
+    parameters.append(json.dumps(list(zip(*varying, strict=True)), ensure_ascii=False))
+    table = "json_each(%s)" if connection.vendor == "sqlite" else "jsonb_array_elements(%s::jsonb) AS item"
+    return f"SELECT {', '.join(columns)} FROM {table}", parameters
 
 
 def _cast(expression: str, field: models.Field[Any, Any]) -> str:
@@ -246,15 +259,6 @@ def _cast(expression: str, field: models.Field[Any, Any]) -> str:
         return expression
     kind = str(field.rel_db_type(connection) or field.db_type(connection))
     return f"{expression}::{'text' if kind.startswith('varchar') else kind}"
-
-
-def _document(encoders: Sequence[Encoder | None], rows: Sequence[Sequence[Any]]) -> str:
-    # Each column at a time: a column that needs no encoding, as most do, then costs nothing.
-    columns = [
-        column if encoder is None else [None if value is None else encoder(value) for value in column]
-        for encoder, column in zip(encoders, zip(*rows, strict=True), strict=True)
-    ]
-    return json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False)
 
 
 def _encoded(encoder: Encoder | None, value: Any) -> Any:
@@ -267,6 +271,8 @@ def _encoder(field: models.Field[Any, Any]) -> Encoder | None:
         field = field.target_field
     if isinstance(field, models.DateTimeField):
         return partial(_moment_as_text, _zone()) if connection.vendor == "sqlite" else datetime.isoformat
+    if isinstance(field, models.DecimalField):
+        return str
     if isinstance(field, models.JSONField):
         return partial(_json_as_text, encoder=field.encoder)
     if isinstance(field, models.BinaryField):
