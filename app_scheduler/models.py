@@ -145,7 +145,10 @@ class ExecutionDetail(models.Model):
 
     execution = models.OneToOneField(DjangoJobExecution, models.CASCADE, primary_key=True, related_name="detail")
     origin = models.CharField(max_length=16, choices=ExecutionOrigin.choices, default=ExecutionOrigin.SCHEDULE)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    # Indexes that nothing asks for would be written for each execution.
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     args = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
     kwargs = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)
     function = models.CharField(max_length=255, blank=True, default="")
@@ -171,9 +174,9 @@ class ExecutionDetail(models.Model):
         help_text="The first of the ticks that a row of several stands for; run_time is the last.",
     )
     reason = models.TextField(blank=True, default="")
-    fingerprint = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
     acknowledged_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_note = models.TextField(blank=True, default="")
@@ -188,6 +191,7 @@ class ExecutionDetail(models.Model):
             models.Index(
                 "instance", name="jc_running", condition=Q(started_at__isnull=False, finished_at__isnull=True)
             ),
+            models.Index("fingerprint", name="jc_fault", condition=Q(fingerprint__gt="")),
         )
 
     def __str__(self) -> str:

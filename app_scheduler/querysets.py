@@ -26,6 +26,10 @@ class ExecutionDetailQuerySet(models.QuerySet[Any]):
         """Return what waits in the queue. The condition is the partial index's own, so only the queue is read."""
         return self.filter(available_at__isnull=False)
 
+    def alike(self, fingerprint: str) -> ExecutionDetailQuerySet:
+        """Return the failures of one fault. SQLite takes the partial index only where its condition is said."""
+        return self.filter(fingerprint=fingerprint, fingerprint__gt="")
+
     def running(self) -> ExecutionDetailQuerySet:
         """Return what has started and has no verdict."""
         return self.filter(started_at__isnull=False, finished_at__isnull=True)

@@ -86,11 +86,13 @@ class FaultFilter(AliasedFilter):
         return bool(self.value())
 
     def narrow(self, queryset: Executions, value: str) -> Executions:
-        return queryset.filter(detail__fingerprint=value)
+        return queryset.filter(detail__fingerprint=value, detail__fingerprint__gt="")
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         """Yield the one thing that the template shows: what the error says, and the way out."""
-        alike = DjangoJobExecution.objects.filter(detail__fingerprint=self.value()).order_by()
+        alike = DjangoJobExecution.objects.filter(
+            detail__fingerprint=self.value(), detail__fingerprint__gt=""
+        ).order_by()
         exception = alike.values_list("exception", flat=True).first() or ""
         yield {
             "label": Truncator(exception.strip().split("\n")[0]).chars(60),

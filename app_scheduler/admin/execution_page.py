@@ -61,7 +61,7 @@ def fault(facts: Facts) -> Fault | None:
     fingerprint = facts.detail.fingerprint if facts.detail else ""
     alike = 0
     if fingerprint:
-        alike = ExecutionDetail.objects.filter(fingerprint=fingerprint).order_by().values("pk")[: MAX_ALIKE + 1].count()
+        alike = ExecutionDetail.objects.alike(fingerprint).order_by().values("pk")[: MAX_ALIKE + 1].count()
     parsed = tracebacks.parse(raw, base=str(getattr(settings, "BASE_DIR", ""))) if raw.strip() else None
     headline = facts.exception_line or _last_line(raw)
     return Fault(headline, parsed, raw or str(execution.exception), fingerprint, alike)
