@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
 from django.db import connection, models, transaction
@@ -140,28 +140,13 @@ def update_from_values(
     the primary key, the others make it a compare-and-set. ``bulk_update`` would send a CASE of every row for every
     column. Columns of bytes are not for JSON and not for this.
     """
-    if not rows:
-        return set()
-    table = _table(model)
-    matched = [_field(model, name) for name in match]
-    changed = [_field(model, name) for name in change]
-    guarded = [_field(guard.model, name) for name in guard.match] if guard else []
-    fields = [*matched, *changed, *guarded]
-    assignments = ", ".join(f"{_column(field)} = v.c{len(matched) + i}" for i, field in enumerate(changed))
-    conditions = [f"{table}.{_column(field)} = v.c{i}" for i, field in enumerate(matched)]
-    if guard:
-        related = [f"{_column(_field(guard.model, guard.on))} = v.c0"]
-        first = len(matched) + len(changed)
-        related += [f"{_column(field)} = v.c{first + i}" for i, field in enumerate(guarded)]
-        conditions.append(f"EXISTS (SELECT 1 FROM {_table(guard.model)} WHERE {' AND '.join(related)})")
     updated: set[Any] = set()
+    if not rows:
+        return updated
+    columns, template = _update(_dialect(), model, tuple(match), tuple(change), guard)
     for batch in in_batches(rows):
-        source, parameters = _source(fields, batch)
-        statement = (
-            f"WITH v AS MATERIALIZED ({source}) UPDATE {table} SET {assignments} FROM v "
-            f"WHERE {' AND '.join(conditions)} RETURNING {table}.{_column(fields[0])}"
-        )
-        updated.update(key for (key,) in read(statement, parameters))
+        source, parameters = _source(columns, batch)
+        updated.update(key for (key,) in read(template.format(source=source), parameters))
     return updated
 
 
@@ -173,104 +158,173 @@ def insert_rows(
     ``key`` names fields that are unique together: with it the primary keys are returned in the order of ``rows``.
     Raises ``IntegrityError``. No signal is sent.
     """
-    fields = [_field(model, name) for name in names]
-    others = [
-        field
-        for field in model._meta.concrete_fields
-        if field not in fields
-        and not isinstance(field, models.AutoField)
-        and not (field.null and not field.has_default())
-    ]
-    defaults = [field.get_db_prep_save(field.get_default(), connection) for field in others]
-    columns = ", ".join(_column(field) for field in (*fields, *others))
-    selected = ", ".join([f"v.c{i}" for i in range(len(fields))] + [_cast("%s", field) for field in others])
-    primary = model._meta.pk
-    returned = ", ".join(_returned(field) for field in (primary, *(_field(model, name) for name in key)))
-    returning = f" RETURNING {returned}" if key else ""
+    if not rows:
+        return []
+    columns, template, defaults = _insert(_dialect(), model, tuple(names), tuple(key))
     positions = [names.index(name) for name in key]
-    _, moment = moments()
-    decoders = [moment if isinstance(_field(model, name), models.DateTimeField) else None for name in key]
+    decoders = [columns[position].decode for position in positions]
     ids: list[Any] = []
     for batch in in_batches(rows):
-        source, parameters = _source(fields, batch)
-        statement = f"WITH v AS ({source}) INSERT INTO {_table(model)} ({columns}) SELECT {selected} FROM v{returning}"
+        source, parameters = _source(columns, batch)
+        statement = template.format(source=source)
         if not key:
             with connection.cursor() as cursor:
                 cursor.execute(statement, [*parameters, *defaults])
             continue
         inserted = read(statement, [*parameters, *defaults])
-        found = {tuple(map(_decoded, decoders, values)): pk for pk, *values in inserted}
-        ids += [found[tuple(row[i] for i in positions)] for row in batch]
+        found = {
+            tuple(
+                value if decode is None else decode(value) for decode, value in zip(decoders, values, strict=True)
+            ): pk
+            for pk, *values in inserted
+        }
+        ids += [found[tuple(row[position] for position in positions)] for row in batch]
     return ids
 
 
-def _decoded(decoder: Callable[[Any], Any] | None, value: Any) -> Any:
-    return value if decoder is None else decoder(value)
+# --- statements, built once for each shape ------------------------------------------------------------------------
+
+Coder = Callable[[Any], Any]
 
 
-def _returned(field: models.Field[Any, Any]) -> str:
-    return moment_column(_column(field)) if isinstance(field, models.DateTimeField) else _column(field)
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """What a statement hangs on besides its tables: the database's kind, and the zone of moments that say none."""
+
+    vendor: str
+    zone: tzinfo
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.vendor == "sqlite"
 
 
-# --- columns ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column: its quoted name, the cast that its values need, and what makes them fit for JSON and back."""
 
-Encoder = Callable[[Any], Any]
+    name: str
+    cast: str
+    returned: str
+    encode: Coder | None
+    decode: Coder | None
 
 
-def _table(model: type[models.Model]) -> str:
-    return connection.ops.quote_name(model._meta.db_table)
+def _dialect() -> _Dialect:
+    return _Dialect(connection.vendor, _zone())
+
+
+@lru_cache(maxsize=256)
+def _update(
+    dialect: _Dialect, model: type[models.Model], match: Sequence[str], change: Sequence[str], guard: Guard | None
+) -> tuple[list[_Column], str]:
+    """Return the columns of an update and its statement, with a place for the source of its rows."""
+    table = _quoted(model._meta.db_table)
+    matched, changed = _columns(dialect, model, match), _columns(dialect, model, change)
+    guarded = _columns(dialect, guard.model, guard.match) if guard else []
+    assignments = [f"{column.name} = v.c{len(matched) + i}" for i, column in enumerate(changed)]
+    conditions = [f"{table}.{column.name} = v.c{i}" for i, column in enumerate(matched)]
+    if guard:
+        (on,) = _columns(dialect, guard.model, (guard.on,))
+        first = len(matched) + len(changed)
+        related = [f"{on.name} = v.c0", *(f"{column.name} = v.c{first + i}" for i, column in enumerate(guarded))]
+        other = _quoted(guard.model._meta.db_table)
+        conditions.append(f"EXISTS (SELECT 1 FROM {other} WHERE {' AND '.join(related)})")
+    template = (
+        f"WITH v AS MATERIALIZED ({{source}}) UPDATE {table} SET {', '.join(assignments)} FROM v "
+        f"WHERE {' AND '.join(conditions)} RETURNING {table}.{matched[0].name}"
+    )
+    return [*matched, *changed, *guarded], template
+
+
+@lru_cache(maxsize=256)
+def _insert(
+    dialect: _Dialect, model: type[models.Model], names: Sequence[str], key: Sequence[str]
+) -> tuple[list[_Column], str, list[Any]]:
+    """Return the columns of an insert, its statement with a place for the source of its rows, and the defaults."""
+    given = [_field(model, name) for name in names]
+    others = [
+        field
+        for field in model._meta.concrete_fields
+        if field not in given
+        and not isinstance(field, models.AutoField)
+        and not (field.null and not field.has_default())
+    ]
+    defaults = [field.get_db_prep_save(field.get_default(), connection) for field in others]
+    columns, rest = (_columns(dialect, model, [field.name for field in fields]) for fields in (given, others))
+    targets = ", ".join(column.name for column in (*columns, *rest))
+    selected = ", ".join([f"v.c{i}" for i in range(len(columns))] + [f"%s{column.cast}" for column in rest])
+    template = (
+        f"WITH v AS ({{source}}) INSERT INTO {_quoted(model._meta.db_table)} ({targets}) SELECT {selected} FROM v"
+    )
+    if key:
+        returned = _columns(dialect, model, [_primary(model).name, *key])
+        template += f" RETURNING {', '.join(column.returned for column in returned)}"
+    return columns, template, defaults
+
+
+def _source(columns: Sequence[_Column], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """Return the query that makes rows with columns c0, c1, … of its parameters, and the parameters.
+
+    A column in which all rows agree, as most do where one moment's ticks are written, is a parameter of its own; the
+    others are in the JSON document, in which the first always is.
+    """
+    selected: list[str] = []
+    parameters: list[Any] = []
+    varying: list[Sequence[Any]] = []
+    for i, (column, values) in enumerate(zip(columns, zip(*rows, strict=True), strict=True)):
+        encode, first = column.encode, values[0]
+        if i and values.count(first) == len(values):
+            selected.append(f"%s{column.cast} AS c{i}")
+            parameters.append(first if encode is None or first is None else encode(first))
+            continue
+        selected.append(f"(item.value ->> {len(varying)}){column.cast} AS c{i}")
+        # A column that needs no encoding, as most do, costs nothing.
+        varying.append(values if encode is None else [None if value is None else encode(value) for value in values])
+    parameters.append(json.dumps(list(zip(*varying, strict=True)), ensure_ascii=False))
+    each = "json_each(%s)" if connection.vendor == "sqlite" else "jsonb_array_elements(%s::jsonb)"
+    return f"SELECT {', '.join(selected)} FROM {each} AS item", parameters
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
     return cast("models.Field[Any, Any]", model._meta.get_field(name))
 
 
-def _column(field: models.Field[Any, Any]) -> str:
-    return connection.ops.quote_name(str(field.column))
+def _primary(model: type[models.Model]) -> models.Field[Any, Any]:
+    return model._meta.pk
 
 
-def _source(fields: Sequence[models.Field[Any, Any]], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """Return the query that makes rows with columns c0, c1, … of its parameters, and the parameters.
-
-    A column in which all rows agree, as most do where one moment's ticks are written, is a parameter of its own; the
-    others are in the JSON document, in which the first always is.
-    """
-    item = "(value ->> {})" if connection.vendor == "sqlite" else "(item ->> {})"
-    columns: list[str] = []
-    parameters: list[Any] = []
-    varying: list[Sequence[Any]] = []
-    for i, (field, column) in enumerate(zip(fields, zip(*rows, strict=True), strict=True)):
-        encoder = _encoder(field)
-        if i and column.count(column[0]) == len(column):
-            columns.append(f"{_cast('%s', field)} AS c{i}")
-            parameters.append(_encoded(encoder, column[0]))
-            continue
-        columns.append(f"{_cast(item.format(len(varying)), field)} AS c{i}")
-        # A column that needs no encoding, as most do, costs nothing.
-        varying.append(column if encoder is None else [_encoded(encoder, value) for value in column])
-    parameters.append(json.dumps(list(zip(*varying, strict=True)), ensure_ascii=False))
-    table = "json_each(%s)" if connection.vendor == "sqlite" else "jsonb_array_elements(%s::jsonb) AS item"
-    return f"SELECT {', '.join(columns)} FROM {table}", parameters
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
 
 
-def _cast(expression: str, field: models.Field[Any, Any]) -> str:
-    """Give an expression its column's type, which PostgreSQL does not guess. A cast to varchar(n) would cut it."""
-    if connection.vendor == "sqlite":
-        return expression
-    kind = str(field.rel_db_type(connection) or field.db_type(connection))
-    return f"{expression}::{'text' if kind.startswith('varchar') else kind}"
+def _columns(dialect: _Dialect, model: type[models.Model], names: Sequence[str]) -> list[_Column]:
+    return [_column(dialect, _field(model, name)) for name in names]
 
 
-def _encoded(encoder: Encoder | None, value: Any) -> Any:
-    return value if encoder is None or value is None else encoder(value)
-
-
-def _encoder(field: models.Field[Any, Any]) -> Encoder | None:
-    """Return what makes a value of ``field`` fit for JSON, or None where it is fit as it is."""
+def _column(dialect: _Dialect, field: models.Field[Any, Any]) -> _Column:
+    name = _quoted(str(field.column))
+    cast_to = ""
+    if not dialect.is_sqlite:
+        # PostgreSQL guesses no type, and a cast to varchar(n) would cut a value without a word.
+        kind = str(field.rel_db_type(connection) or field.db_type(connection))
+        cast_to = f"::{'text' if kind.startswith('varchar') else kind}"
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     if isinstance(field, models.DateTimeField):
-        return partial(_moment_as_text, _zone()) if connection.vendor == "sqlite" else datetime.isoformat
+        encode, decode = _moment_coders(dialect)
+        return _Column(name, cast_to, moment_column(name), encode, decode)
+    return _Column(name, cast_to, name, _encoder(field), None)
+
+
+def _moment_coders(dialect: _Dialect) -> tuple[Coder, Coder]:
+    if dialect.is_sqlite:
+        return partial(_moment_as_text, dialect.zone), partial(_moment_of_text, dialect.zone)
+    return datetime.isoformat, datetime.fromisoformat
+
+
+def _encoder(field: models.Field[Any, Any]) -> Coder | None:
+    """Return what makes a value of ``field`` fit for JSON, or None where it is fit as it is."""
     if isinstance(field, models.DecimalField):
         return str
     if isinstance(field, models.JSONField):
