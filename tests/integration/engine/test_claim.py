@@ -178,3 +178,12 @@ def test_a_claim_of_many_jobs_is_a_handful_of_statements(
     with django_assert_max_num_queries(20):  # type: ignore[operator]
         assert claim(START + seconds(1)).jobs == 200
     assert DjangoJob.objects.filter(next_run_time=START + seconds(2)).count() == 200
+
+
+def test_jobs_without_a_definition_keep_none_that_has_one_from_its_tick(make_job: MakeJob) -> None:
+    """As an old process that still runs plain django-apscheduler adds them, more than one look takes."""
+    rows = [DjangoJob(id=f"old-{number}", next_run_time=START, job_state=b"") for number in range(30)]
+    DjangoJob.objects.bulk_create(rows)
+    make_job()
+    assert claim(START + seconds(1)).jobs == 1
+    assert DjangoJobExecution.objects.get().job_id == "tick"
