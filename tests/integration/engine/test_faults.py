@@ -210,6 +210,10 @@ def test_a_full_disk_costs_nothing_but_time(
     pk = run_now(function="tests.probe.jobs.count_slowly", kwargs={"seconds": 2, "size": 100_000})
     wait_for_status(pk, Status.STARTED)
     with connection.cursor() as cursor:
+        # What earlier tests have deleted left room in the file, which would be used first.
+        cursor.execute("CREATE TABLE filler (x)")
+        cursor.execute("SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size")
+        cursor.execute("INSERT INTO filler VALUES (zeroblob(%s))", cursor.fetchone())
         cursor.execute("PRAGMA page_count")
         (pages,) = cursor.fetchone()
     sqlite_options.append(f"PRAGMA max_page_count = {pages}")
@@ -219,6 +223,8 @@ def test_a_full_disk_costs_nothing_but_time(
     wait_for_status(pk, Status.EXECUTED)
     assert len(ExecutionDetail.objects.get(pk=pk).log) > 100_000
     assert probe.effects == [pk]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE filler")
 
 
 @pytest.mark.postgres
