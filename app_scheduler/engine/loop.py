@@ -449,7 +449,7 @@ class LoopScheduler(BackgroundScheduler):
         if lease.last_resumed_at and (self._pause is None or self._pause.until != lease.last_resumed_at):
             self._pause = last_pause(lease)
         # A standby looks again at the very moment at which the lease ends.
-        self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]
+        self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]  # an annotation
 
     def _still_leads(self) -> bool:
         """Tell whether this process may start executions: a stall since the pass began may have cost it the lease."""
@@ -552,6 +552,7 @@ class LoopScheduler(BackgroundScheduler):
             if time.monotonic() >= until:
                 logger.warning("The scheduler stops without it; other instances will notice within the lease")
                 return
+            # Not an event: the one that ends all waiting is set already.
             time.sleep(0.1)
 
     def _interrupt_rest(self) -> None:
