@@ -234,13 +234,16 @@ def record(outcomes: Sequence[Outcome]) -> None:
         update_from_values(
             ExecutionDetail,
             ["execution"],
-            ["started_at", "finished_at", "worker", "log", "result", "reason", "fingerprint"],
+            ["started_at", "finished_at", "worker", "log", "result", "fingerprint"],
             [
-                (pk, o.started_at, o.finished_at, o.worker[:64], o.log, o.result, o.reason, o.fingerprint)
+                (pk, o.started_at, o.finished_at, o.worker[:64], o.log, o.result, o.fingerprint)
                 for pk, o in by_id.items()
                 if pk in won
             ],
         )
+        # A run without anything to say leaves what its claim said, such as how many ticks it stands for.
+        reasons = [(pk, o.reason) for pk, o in by_id.items() if pk in won and o.reason]
+        update_from_values(ExecutionDetail, ["execution"], ["reason"], reasons)
         finished = [outcome for pk, outcome in by_id.items() if pk in won]
         if retries := [entry for outcome in finished for entry in _retry_of(outcome)]:
             enqueue(retries)

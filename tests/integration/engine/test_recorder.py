@@ -109,3 +109,11 @@ def test_a_full_recorder_holds_dispatch_back_until_it_has_written(
     wait_until(lambda: engine._recorder._characters == 0, what="an empty recorder")
     monkeypatch.setattr(recorder, "MAX_CHARACTERS", 0)
     assert engine._recorder.full
+
+
+def test_why_a_run_stands_for_several_ticks_outlives_its_end(make_job: MakeJob) -> None:
+    make_job()
+    pk = started()
+    ExecutionDetail.objects.filter(pk=pk).update(reason="Runs once for 10 ticks.")
+    recorder.record([outcome_of(pk)])
+    assert (status_of(pk), ExecutionDetail.objects.get(pk=pk).reason) == (Status.EXECUTED, "Runs once for 10 ticks.")
