@@ -64,9 +64,9 @@ def test_a_long_text_without_secrets_is_looked_through_in_no_time() -> None:
         "password" * 700,
         "password='" * 600,
     ):
-        began = time.monotonic()
+        began = time.thread_time()  # Of this thread alone: a pattern that backtracks would take minutes.
         redact(text)
-        assert time.monotonic() - began < 0.5
+        assert time.thread_time() - began < 5
 
 
 def test_the_settings_secrets_are_known(settings: Settings) -> None:

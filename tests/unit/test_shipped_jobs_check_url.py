@@ -21,6 +21,9 @@ from pytest_django import Settings
 from app_scheduler.jobs import check_url
 from app_scheduler.maintenance.web import MAX_BYTES, UrlCheckFailed, UrlRefused
 
+#: How long what does not answer keeps a caller without a timeout.
+STALL_SECONDS = 20
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
@@ -89,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def silent(self) -> None:
-        self.server.stopping.wait(5)
+        self.server.stopping.wait(STALL_SECONDS)
 
     def garbage(self) -> None:
         self.wfile.write(b"this is not HTTP\r\n\r\n")
@@ -215,7 +218,7 @@ def test_the_timeout_is_for_the_whole_answer(server: Server, path: str) -> None:
     began = time.monotonic()
     with pytest.raises(UrlCheckFailed, match=r"no complete answer within 0\.3 s"):
         check_url(f"{server.url}/{path}", timeout=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < STALL_SECONDS
 
 
 def test_the_timeout_is_also_for_the_look_up_of_the_name(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +226,7 @@ def test_the_timeout_is_also_for_the_look_up_of_the_name(settings: Settings, mon
     answered = threading.Event()
 
     def wait(*args: Any, **options: Any) -> list[Any]:
-        answered.wait(10)
+        answered.wait(STALL_SECONDS)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", wait)
@@ -231,7 +234,7 @@ def test_the_timeout_is_also_for_the_look_up_of_the_name(settings: Settings, mon
     try:
         with pytest.raises(UrlCheckFailed, match=r"no complete answer within 0\.2 s"):
             check_url("http://slow.example/", timeout=0.2)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < STALL_SECONDS
     finally:
         answered.set()
 
@@ -323,7 +326,7 @@ def test_the_timeout_is_for_all_redirects_together(server: Server) -> None:
     began = time.monotonic()
     with pytest.raises(UrlCheckFailed, match="no complete answer"):
         check_url(f"{server.url}/to/302?/drip", timeout=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < STALL_SECONDS
 
 
 # --- what may be asked ----------------------------------------------------------------------------------------------
@@ -464,4 +467,4 @@ def test_the_timeout_is_also_for_the_handshake(settings: Settings) -> None:
         began = time.monotonic()
         with pytest.raises(UrlCheckFailed, match="no complete answer"):
             check_url(f"https://127.0.0.1:{mute.getsockname()[1]}/", timeout=0.2)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < STALL_SECONDS

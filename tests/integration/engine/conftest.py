@@ -109,6 +109,8 @@ class Passes(ConsoleScheduler):
 
     def __init__(self) -> None:
         super().__init__()
+        #: Set when a thread is in a run.
+        self.begun = threading.Event()
         self._event = threading.Event()
         self._prepared = True
         executor = threads.ThreadsExecutor(10)
@@ -128,11 +130,18 @@ class Passes(ConsoleScheduler):
 def make_passes(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Passes]]:
     """Return a maker of schedulers whose runs end with the test."""
     ended = threading.Event()
+    made: list[Passes] = []
+
+    def make() -> Passes:
+        made.append(Passes())
+        return made[-1]
 
     def hold(run: Run) -> Outcome:
+        for passes in made:
+            passes.begun.set()
         ended.wait(10)
         return Outcome(run, Status.EXECUTED, START, START)
 
     monkeypatch.setattr(threads, "execute", hold)
-    yield Passes
+    yield make
     ended.set()

@@ -13,7 +13,6 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.models import ExecutionDetail, JobSpec, Status
 from tests.integration.engine.conftest import MakeJob, Passes
-from tests.live import wait_until
 
 
 @pytest.fixture
@@ -145,7 +144,7 @@ def test_runs_that_do_not_get_their_turn_go_back_into_the_queue(passes: Passes, 
     DjangoJob.objects.update(next_run_time=timezone.now() - timedelta(seconds=0.01))
     passes.look()
     assert DjangoJobExecution.objects.filter(status=Status.STARTED).count() == 3
-    wait_until(lambda: executor._queue.qsize() == 2, 5, "the first to begin")  # type: ignore[attr-defined]
+    assert passes.begun.wait(5)
     executor._lengths.note(60)  # type: ignore[attr-defined]
     executor._moved -= 60  # type: ignore[attr-defined]
     passes.wakeup()

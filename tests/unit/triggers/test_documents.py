@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from django.test import override_settings
 
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.triggers import from_form_data, kind_of, normalise, schedule_for
+from tests.effort import calls_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 EVERY = {"type": "interval", "hours": 1}
@@ -158,9 +158,8 @@ def test_a_document_becomes_canonical(document: dict[str, Any], expected: dict[s
     ],
 )
 def test_bad_input_says_what_to_do_beside_its_field(document: object, path: str, says: str) -> None:
-    began = clock.perf_counter()
-    found = errors(document)
-    assert clock.perf_counter() - began < 2
+    found, calls = calls_of(lambda: errors(document))
+    assert calls < 100_000
     assert path in found
     assert says in " ".join(found[path])
     assert all(len(message) < 700 for messages in found.values() for message in messages)
