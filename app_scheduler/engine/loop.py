@@ -41,7 +41,7 @@ from app_scheduler.conf import console_settings
 from app_scheduler.engine import custody, recovery
 from app_scheduler.engine.adoption import adopt
 from app_scheduler.engine.claim import Claimed, claim
-from app_scheduler.engine.connections import bound_transactions, drop_connection
+from app_scheduler.engine.connections import drop_connection, set_up_connection
 from app_scheduler.engine.dispatch import Dispatched, Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor, create_executors
 from app_scheduler.engine.faults import Faults
@@ -230,7 +230,7 @@ class LoopScheduler(BackgroundScheduler):
     def _main_loop(self) -> None:
         # Until then jobs that apps add in their ready() are kept, since no query may be made there.
         apps.ready_event.wait()
-        bound_transactions()
+        set_up_connection()
         try:
             self._attach()
             if not self._started_said:

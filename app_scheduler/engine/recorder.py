@@ -14,7 +14,7 @@ from itertools import islice
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler.engine.connections import bound_transactions, drop_connection
+from app_scheduler.engine.connections import drop_connection, set_up_connection
 from app_scheduler.engine.faults import Faults
 from app_scheduler.engine.queue import Entry, enqueue, note_last, timestamp
 from app_scheduler.engine.runner import Outcome
@@ -119,7 +119,7 @@ class Recorder:
             thread.join(seconds)
 
     def _work(self) -> None:
-        bound_transactions()
+        set_up_connection()
         try:
             while batch := self._next():
                 self._record(batch)

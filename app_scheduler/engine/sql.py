@@ -20,6 +20,8 @@ from typing import Any, TypeVar, cast
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
+from app_scheduler.engine.connections import engine_cursor
+
 #: Rows per statement, so that no parameter grows without bounds.
 BATCH = 2000
 
@@ -50,7 +52,7 @@ def writing() -> Iterator[None]:
 
 def read(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Return the rows of a query that is asked too often for the ORM to build it anew each time."""
-    with connection.cursor() as cursor:
+    with engine_cursor() as cursor:
         cursor.execute(statement, parameters)
         return cast("list[tuple[Any, ...]]", cursor.fetchall())
 
@@ -168,7 +170,7 @@ def insert_rows(
         source, parameters = _source(columns, batch)
         statement = template.format(source=source)
         if not key:
-            with connection.cursor() as cursor:
+            with engine_cursor() as cursor:
                 cursor.execute(statement, [*parameters, *defaults])
             continue
         inserted = read(statement, [*parameters, *defaults])

@@ -6,7 +6,6 @@ import ctypes
 import logging
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,16 +15,15 @@ from typing import Any
 import pytest
 from apscheduler.events import EVENT_ALL
 from django.conf import settings as django_settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine import loop, recorder
 from app_scheduler.engine.claim import claim
-from app_scheduler.engine.lease import ensure_lease
 from app_scheduler.engine.scheduler import ConsoleScheduler
-from app_scheduler.models import ExecutionDetail, SchedulerInstance, SchedulerLease, Status
+from app_scheduler.models import ExecutionDetail, SchedulerInstance, Status
 from tests.integration.engine.conftest import RunNow
 from tests.integration.engine.faulty import fails_once, last_error, wait_for_status
 from tests.integration.engine.test_dispatch import status_of
@@ -241,27 +239,3 @@ def test_connections_that_are_cut_at_random_cost_nothing_but_time(engine: Consol
     for pk in ids:
         wait_for_status(pk, Status.EXECUTED)
     assert Counter(probe.effects) == Counter(ids)
-
-
-@pytest.mark.postgres
-def test_a_transaction_that_stands_still_is_ended_by_the_server(quick: None, transactional_db: None) -> None:
-    """A stalled leader's locks would hold up whoever leads after it."""
-    from app_scheduler.engine.connections import bound_transactions, drop_connection
-
-    found = []
-
-    def stall() -> None:
-        bound_transactions()
-        try:
-            with transaction.atomic():
-                ensure_lease()
-                time.sleep(1.5)  # That is the fault: longer than half of the lease.
-                SchedulerLease.objects.exists()
-        except DatabaseError as error:
-            found.append(error)
-        drop_connection()
-
-    thread = threading.Thread(target=stall)
-    thread.start()
-    thread.join()
-    assert len(found) == 1

@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
-from app_scheduler.engine import sql
+from app_scheduler.engine import connections, sql
 from app_scheduler.models import ExecutionDetail, JobSpec, Status
 from tests.integration.engine.conftest import START, MakeJob
 
@@ -30,6 +30,12 @@ MOMENTS = [
     datetime(2026, 4, 5, 2, 30, tzinfo=timezone(timedelta(hours=10, minutes=30))),
     datetime(1970, 1, 1, tzinfo=UTC),
 ]
+
+
+@pytest.fixture(params=["of a request", "of the engine"], autouse=True)
+def thread(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the test's thread be one or the other: the engine's bind the parameters in the server."""
+    monkeypatch.setattr(connections._thread, "is_engine", request.param == "of the engine", raising=False)
 
 
 def make_executions(count: int) -> list[int]:
