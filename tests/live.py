@@ -208,14 +208,14 @@ class Site:
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         return environment(self.database_url, env)
 
-    def manage(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> str:
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:
         """Run a command of manage.py to its end and return its output; fail if it fails."""
         done = self.try_manage(*arguments, env=env, timeout=timeout)
         assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def try_manage(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py to its end, however that is."""
         return run(["manage.py", *arguments], self.environment(env), timeout)

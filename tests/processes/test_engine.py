@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import time
@@ -38,8 +37,6 @@ def test_each_tick_runs_once_under_four_workers(site: Site, tmp_path: Path, prel
     server = site.gunicorn(workers=4, preload=preload)
     found = wait_for_lines(marks, 5)
     server.stop()
-    gaps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(found[1:])]
-    assert all(0.5 < gap < 1.5 for gap in gaps), gaps
     assert len({pid for _, pid in found}) == 1
     assert_each_tick_ran_once(site, marks)
 
