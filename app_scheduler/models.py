@@ -211,6 +211,7 @@ class SchedulerInstance(models.Model):
     busy = models.PositiveIntegerField(default=0)
     version = models.CharField(max_length=64, blank=True, default="")
     last_error = models.TextField(blank=True, default="")
+    bell = models.PositiveIntegerField(null=True, blank=True, help_text="Where it can be woken: its port, on SQLite.")
 
     def __str__(self) -> str:
         return f"{self.host}, process {self.pid}"
@@ -225,7 +226,6 @@ class SchedulerLease(models.Model):
     holder = models.CharField(max_length=128, blank=True, default="")
     token = models.BigIntegerField(default=0, help_text="Fencing token: grows with each change of leader.")
     expires_at = models.DateTimeField()
-    bell = models.PositiveIntegerField(null=True, blank=True, help_text="The leader's loopback port, on SQLite.")
     led_since = models.DateTimeField(null=True, blank=True)
     alive_at = models.DateTimeField(null=True, blank=True, help_text="The last moment that some leader was alive.")
     down_since = models.DateTimeField(

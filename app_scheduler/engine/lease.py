@@ -63,11 +63,8 @@ class Lease:
         """Tell whether it is time to renew or to beat: three times per lease."""
         return time.monotonic() - self.beaten >= console_settings.lease_seconds / 3
 
-    def acquire(self, bell: int | None = None) -> bool:
-        """Take the lease if it is free, renew it if it is ours; return whether we hold it. One short transaction.
-
-        ``bell`` is the loopback port at which this process can be woken.
-        """
+    def acquire(self) -> bool:
+        """Take the lease if it is free, renew it if it is ours; return whether we hold it. One short transaction."""
         asked = time.monotonic()
         mine = SchedulerLease.objects.filter(id=SchedulerLease.SINGLETON, holder=self.instance, token=self.token)
         if self.held and mine.update(expires_at=_from_now(console_settings.lease_seconds), alive_at=Now()):
@@ -81,7 +78,6 @@ class Lease:
             taken = free.update(
                 holder=self.instance,
                 token=F("token") + 1,
-                bell=bell,
                 expires_at=_from_now(console_settings.lease_seconds),
                 led_since=Now(),
                 down_since=F("alive_at"),
@@ -98,10 +94,13 @@ class Lease:
         self.held = False
         SchedulerLease.objects.filter(holder=self.instance).update(holder="", expires_at=Now(), alive_at=Now())
 
-    def beat(self, *, slots: int, busy: int, version: str, last_error: str = "") -> None:
-        """Write this instance's heartbeat; a row that was reaped while we were stalled is made anew."""
+    def beat(self, *, slots: int, busy: int, version: str, last_error: str = "", bell: int | None = None) -> None:
+        """Write this instance's heartbeat; a row that was reaped while we were stalled is made anew.
+
+        ``bell`` is the loopback port at which this process can be woken.
+        """
         role = InstanceRole.LEADER if self.held else InstanceRole.STANDBY
-        values = {"role": role, "slots": slots, "busy": busy, "last_error": last_error}
+        values = {"role": role, "slots": slots, "busy": busy, "last_error": last_error, "bell": bell}
         self.beaten = time.monotonic()
         if SchedulerInstance.objects.filter(id=self.instance).update(heartbeat=Now(), **values):
             return

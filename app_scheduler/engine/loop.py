@@ -398,6 +398,7 @@ class LoopScheduler(BackgroundScheduler):
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
         ensure_lease()
+        self._doorbell.listen()
         self._beat()
         registry.discover()
         adopted = adopt(utc_now())
@@ -407,7 +408,6 @@ class LoopScheduler(BackgroundScheduler):
             # One process at a time: the others then find everything up to date.
             SchedulerLease.objects.select_for_update().get(id=SchedulerLease.SINGLETON)
             self._bring_in_jobs_of_code()
-        self._doorbell.listen()
         self._prepared = True
         logger.info("Scheduler instance %s is ready", self.instance)
 
@@ -432,7 +432,7 @@ class LoopScheduler(BackgroundScheduler):
         free = lease.holder in ("", self.instance) or lease.expires_at <= lease.now  # type: ignore[attr-defined]  # an annotation
         due = self._lease.due()
         if (self._lease.held and (due or not self._lease.is_fresh())) or (not self._lease.held and free):
-            self._lease.acquire(self._doorbell.port)
+            self._lease.acquire()
         # A take-over that failed half way is gone through again, or its outage would never be named.
         if self._lease.held and self._begun != self._lease.token:
             lease = read_lease() or lease
@@ -453,7 +453,7 @@ class LoopScheduler(BackgroundScheduler):
 
     def _still_leads(self) -> bool:
         """Tell whether this process may start executions: a stall since the pass began may have cost it the lease."""
-        return self._lease.is_fresh() or self._lease.acquire(self._doorbell.port)
+        return self._lease.is_fresh() or self._lease.acquire()
 
     # --- what was started here and in whose hands it is -----------------------------------------------------------
 
@@ -481,7 +481,13 @@ class LoopScheduler(BackgroundScheduler):
     def _beat(self) -> None:
         busy = sum(executor.busy for executor in self._consoles())
         slots = sum(executor.slots for executor in self._consoles())
-        self._lease.beat(slots=slots, busy=busy, version=_version(), last_error=self._faults.shown())
+        self._lease.beat(
+            slots=slots,
+            busy=busy,
+            version=_version(),
+            last_error=self._faults.shown(),
+            bell=self._doorbell.port,
+        )
 
     def _consoles(self) -> list[ConsoleExecutor]:
         return [executor for executor in self._executors.values() if isinstance(executor, ConsoleExecutor)]

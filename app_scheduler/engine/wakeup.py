@@ -1,8 +1,8 @@
-"""The doorbell: how a process tells the leader that there is something to do, without waiting for its sleep to end.
+"""The doorbell: how a process tells the others that there is something to do, without waiting for their sleep to end.
 
 It is a courtesy only. A ring that is lost costs at most the loop's longest sleep, one second.
 PostgreSQL carries it with NOTIFY. SQLite's processes share a host, so there a datagram on the loopback interface
-does; the leader's port stands in the lease.
+does; each instance's port stands in its row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import connection
 
-from app_scheduler.models import SchedulerLease
+from app_scheduler.models import SchedulerInstance
 
 logger = logging.getLogger(__name__)
 
@@ -70,16 +70,17 @@ class Doorbell:
         return bell.getsockname()[1] if bell is not None else None
 
     def ring(self) -> None:
-        """Wake the leader. Called after a commit, outside any transaction; never raises."""
+        """Wake all instances. Called after a commit, outside any transaction; never raises."""
         try:
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute(f"NOTIFY {CHANNEL}")
                 return
-            port = SchedulerLease.objects.values_list("bell", flat=True).first()
-            if port and port != self.port:
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
-                    bell.sendto(b"!", (LOOPBACK, port))
+            ports = SchedulerInstance.objects.exclude(bell=None).values_list("bell", flat=True)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bell:
+                for port in ports:
+                    if port != self.port:
+                        bell.sendto(b"!", (LOOPBACK, port))
         except Exception:
             logger.debug("The doorbell did not ring", exc_info=True)
 
