@@ -17,11 +17,12 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.cron.expressions import WEEKDAYS
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from django.utils.translation import gettext
 
 from app_scheduler.exceptions import InvalidInput
 
 from . import crontab
-from .cronfields import given_fields, runs, weekday_numbers
+from .cronfields import field_values, given_fields, runs
 from .documents import (
     CALENDAR_UNITS,
     CLOCK,
@@ -153,7 +154,7 @@ def _weekday_names(text: str) -> str:
     """Return weekday fields without numbers, whose meaning differs between APScheduler, crontab and people."""
     if not any(char.isdigit() for char in text):
         return text
-    return _weekday_list(weekday_numbers(text))
+    return _weekday_list(field_values("day_of_week", text))
 
 
 def _weekday_list(numbers: Iterable[int]) -> str:
@@ -214,19 +215,25 @@ def document_of(trigger: BaseTrigger) -> Document:
                 raise error if isinstance(error, InvalidInput) else InvalidInput(str(error)) from None
     if isinstance(trigger, AndTrigger):
         raise InvalidInput(
-            "A trigger that needs several to agree (AndTrigger) is not supported: it can search without end. Use one "
-            "cron trigger, whose fields must all match."
+            gettext(
+                "A trigger that needs several to agree (AndTrigger) is not supported: it can search without end. Use "
+                "one cron trigger, whose fields must all match."
+            )
         )
     raise InvalidInput(
-        f"{shown(type(trigger).__name__)} is not supported. Use IntervalTrigger, CronTrigger, DateTrigger, "
-        "CalendarIntervalTrigger or OrTrigger."
+        gettext(
+            "%(type)s is not supported. Use IntervalTrigger, CronTrigger, DateTrigger, CalendarIntervalTrigger or "
+            "OrTrigger."
+        )
+        % {"type": shown(type(trigger).__name__)}
     )
 
 
 def _interval_document(trigger: Any) -> Document:
     length: timedelta = trigger.interval
     if length % timedelta(seconds=1):
-        raise InvalidInput({"seconds": f"The interval {length} has a fraction of a second. Use whole seconds."})
+        message = gettext("The interval %(length)s has a fraction of a second. Use whole seconds.")
+        raise InvalidInput({"seconds": message % {"length": length}})
     seconds = int(length.total_seconds())
     document: Document = {"type": "interval"}
     if seconds % 604_800 == 0:

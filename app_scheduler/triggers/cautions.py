@@ -14,7 +14,7 @@ from .documents import CENTURY, Document, canonical, end_of, interval_of
 from .schedules import CalendarSchedule, CronSchedule, Schedule, cron_of, schedule_for
 from .values import zone_of
 from .walls import Shift, is_skipped, shift_around, shift_at
-from .words import clock_words, day_words
+from .words import clock_words, day_words, moment_words
 
 # Once a minute is usual; more often deserves a thought.
 OFTEN = 1_440
@@ -108,9 +108,7 @@ def _end(document: Document) -> Iterator[str]:
     end = end_of(document)
     if end is not None:
         local = end.astimezone(zone_of(document))
-        text = day_words(local)
-        if len(document["end_date"]) > 10:
-            text += f" {clock_words(local)}"
+        text = moment_words(local) if len(document["end_date"]) > 10 else day_words(local)
         yield gettext("Ends on %(end)s.") % {"end": text}
 
 

@@ -1,21 +1,24 @@
 """Crontab lines as crontab(5) of Debian's cron means them, and ``#`` and ``L`` of other crons where they are clear.
 
 Weekdays are Sunday 0 to Saturday 6, and 7 is Sunday too. If both the day of the month and the weekday are restricted,
-that is, neither begins with ``*``, a day that matches either is due; otherwise both must match. Five fields; six begin
-with seconds.
+that is, neither begins with ``*``, a day that matches either is due; otherwise both must match. A range whose end lies
+before its beginning wraps: ``22-2`` is 22, 23, 0, 1 and 2. Five fields; six begin with seconds.
 """
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
 from app_scheduler.exceptions import InvalidInput
 
-from .cronfields import Cron
+from .cronfields import HINTS, Cron, not_valid
 from .days import Days
 from .values import shown
 
@@ -46,24 +49,13 @@ _NAMES = {
     "month": {name: i for i, name in enumerate(_MONTHS, 1)},
     "day_of_week": {n: i for i, n in enumerate(_WEEKDAYS)},
 }
-_NOUNS = {
-    "second": "second",
-    "minute": "minute",
-    "hour": "hour",
-    "day": "day of the month",
-    "month": "month",
-    "day_of_week": "weekday",
-}
 _HINTS = {
-    "second": "Use 0 to 59, for example 0, 15-45 or */5.",
-    "minute": "Use 0 to 59, for example 0, 15-45 or */5.",
-    "hour": "Use 0 to 23, for example 9, 9-17 or */2.",
-    "day": "Use 1 to 31 or L for the last day, for example 1, 10-20 or */2.",
-    "month": "Use 1 to 12 or jan to dec, for example 1, jan-mar or */3.",
-    "day_of_week": "Use 0 to 7 (0 and 7 are Sunday) or sun to sat, for example mon-fri, mon#1 or 5L.",
+    **HINTS,
+    "day": gettext_lazy("Use 1 to 31 or L for the last day, for example 1, 10-20 or */2."),
+    "day_of_week": gettext_lazy("Use 0 to 7 (0 and 7 are Sunday) or sun to sat, for example mon-fri, mon#1 or 5L."),
 }
 _LAST_MARK = re.compile(r"^([0-9]*|sun|mon|tue|wed|thu|fri|sat)l$")
-_FORM = "A crontab line has five fields, minute hour day month weekday, for example 0 3 * * mon-fri."
+_FORM = gettext_lazy("A crontab line has five fields, minute hour day month weekday, for example 0 3 * * mon-fri.")
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,8 @@ class Crontab:
 def parse(text: str) -> Crontab:
     """Read a line. Raises InvalidInput by field: second, minute, hour, day, month, day_of_week, or "" for the whole."""
     if len(text) > MAX_LENGTH * 4 or len(" ".join(text.split())) > MAX_LENGTH:
-        raise InvalidInput(f"This crontab line is too long: use at most {MAX_LENGTH} characters.")
+        message = gettext("This crontab line is too long: use at most %(limit)d characters.")
+        raise InvalidInput(message % {"limit": MAX_LENGTH})
     return _parse(" ".join(text.split()))
 
 
@@ -109,14 +102,18 @@ def _parse(text: str) -> Crontab:
     line = _canonical(text)
     if line == "@reboot":
         raise InvalidInput(
-            "@reboot is not supported: a start of the server is no moment in time. Use a date, or an interval such as "
-            "every 1h."
+            gettext(
+                "@reboot is not supported: a start of the server is no moment in time. Use a date, or an interval such "
+                "as every 1h."
+            )
         )
     if line.startswith("@") and line not in MACROS:
-        raise InvalidInput(f"{shown(text)} is not a known shorthand. Use {', '.join(MACROS)}.")
+        message = gettext("%(text)s is not a known shorthand. Use %(shorthands)s.")
+        raise InvalidInput(message % {"text": shown(text), "shorthands": ", ".join(MACROS)})
     items = MACROS.get(line, line).split()
     if len(items) not in (5, 6):
-        raise InvalidInput(f"{shown(text)} has {len(items)} fields. {_FORM}")
+        _refuse_command(text, items)
+        raise InvalidInput(_wrong_number(text, items))
     parts = dict(zip(PARTS, items if len(items) == 6 else ["0", *items], strict=True))
     errors: dict[str, str] = {}
     values: dict[str, _Values] = {}
@@ -126,6 +123,7 @@ def _parse(text: str) -> Crontab:
         except ValueError as error:
             errors[name] = str(error)
     if errors:
+        _refuse_command(text, items)
         raise InvalidInput(errors)
     return Crontab(
         text=line,
@@ -139,6 +137,26 @@ def _parse(text: str) -> Crontab:
         minutes=values["minute"].sorted(),
         seconds=values["second"].sorted(),
     )
+
+
+def _wrong_number(text: str, items: list[str]) -> str:
+    message = ngettext("%(text)s has %(count)d field. %(form)s", "%(text)s has %(count)d fields. %(form)s", len(items))
+    return message % {"text": shown(text), "count": len(items), "form": _FORM}
+
+
+def _refuse_command(text: str, items: list[str]) -> None:
+    """Refuse a line of a crontab file, whose command follows the five fields."""
+    if len(items) > 5 and items[5][0] not in "*0123456789" and not any(_faults(items[:5])):
+        message = gettext("%(text)s has more than a schedule in it. Write only %(schedule)s.")
+        raise InvalidInput(message % {"text": shown(text), "schedule": " ".join(items[:5])})
+
+
+def _faults(items: list[str]) -> Iterator[str]:
+    for name, part in zip(PARTS[1:], items, strict=True):
+        try:
+            _field(name, part)
+        except ValueError as error:
+            yield str(error)
 
 
 def _canonical(text: str) -> str:
@@ -171,25 +189,29 @@ def _field(name: str, part: str) -> _Values:
 def _special(name: str, item: str, values: _Values) -> bool:
     """Read ``L``, ``5L`` and ``mon#1``; refuse what no schedule here can say. False for an ordinary item."""
     if "?" in item:
-        raise ValueError("“?” is not supported. Use * instead.")
+        raise ValueError(gettext("“?” is not supported. Use * instead."))
     if name == "day":
         if "W" in item.upper():
-            raise ValueError("“W” (the nearest working day) is not supported. Name the days, for example 1-3.")
+            raise ValueError(gettext("“W” (the nearest working day) is not supported. Name the days, for example 1-3."))
         if item == "L":
             values.last_day = True
             return True
         if item.startswith("l-") or item.endswith("L"):
-            raise ValueError(f"{shown(item)} is not supported. L alone is the last day of the month.")
+            message = gettext("%(item)s is not supported. L alone is the last day of the month.")
+            raise ValueError(message % {"item": shown(item)})
     if name == "day_of_week":
         if item == "L":
-            raise ValueError("“L” alone is not a weekday. Write 5L for the month's last Friday, or 6 for Saturday.")
+            raise ValueError(
+                gettext("“L” alone is not a weekday. Write 5L for the month's last Friday, or 6 for Saturday.")
+            )
         if item.endswith("L"):
             values.positions.add((_number(name, item[:-1], item) % 7, LAST))
             return True
         if "#" in item:
             weekday, _, nth = item.partition("#")
             if nth not in ("1", "2", "3", "4", "5"):
-                raise ValueError(f"{shown(item)} is not a valid weekday. After # comes 1 to 5, for example mon#1.")
+                hint = gettext("After # comes 1 to 5, for example mon#1.")
+                raise ValueError(not_valid(name, shown(item), hint))
             values.positions.add((_number(name, weekday, item) % 7, int(nth)))
             return True
     return False
@@ -201,42 +223,33 @@ def _number(name: str, text: str, item: str) -> int:
         return named
     low, high = _LIMITS[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 4):
-        raise ValueError(f"{shown(item)} is not a valid {_NOUNS[name]}. {_HINTS[name]}")
+        raise ValueError(not_valid(name, shown(item), _HINTS[name]))
     if not low <= int(text) <= high:
-        raise ValueError(f"{int(text)} is not a valid {_NOUNS[name]}. {_HINTS[name]}")
+        raise ValueError(not_valid(name, str(int(text)), _HINTS[name]))
     return int(text)
 
 
-def _range(name: str, item: str) -> range:
+def _range(name: str, item: str) -> Iterable[int]:
     low, high = _LIMITS[name]
     body, slash, step_text = item.partition("/")
     step = 1
     if slash:
         if not (step_text.isascii() and step_text.isdigit() and len(step_text) <= 4):
-            raise ValueError(f"{shown(item)} is not a valid {_NOUNS[name]}. After / comes a whole number, as in */5.")
+            raise ValueError(not_valid(name, shown(item), gettext("After / comes a whole number, as in */5.")))
         step = int(step_text)
         if step == 0:
-            raise ValueError("A step of 0 never moves on. Use 1 or more, for example */5.")
+            raise ValueError(gettext("A step of 0 never moves on. Use 1 or more, for example */5."))
     first_text, dash, last_text = body.partition("-")
     if body == "*":
         first, last = low, high
     else:
         first = _number(name, first_text, item)
         last = _number(name, last_text, item) if dash else high if slash else first
-    if dash and name == "day_of_week" and last_text == "sun" and first > 0:
-        # crontab(5) writes Sunday as 7 where a range ends with it.
-        last = 7
-    if first > last:
-        raise ValueError(f"{shown(item)} runs backwards. {_forwards(name, first, last)}")
-    return range(first, last + 1, step)
-
-
-def _forwards(name: str, first: int, last: int) -> str:
-    low, high = _LIMITS[name]
-    if name == "day_of_week":
-        return f"Write {_WEEKDAYS[first % 7]}-sun,{'mon' if last == 1 else f'mon-{_WEEKDAYS[last % 7]}'}."
-    head = str(first) if first == high else f"{first}-{high}"
-    return f"Write {head},{low if last == low else f'{low}-{last}'}."
+    if first <= last:
+        return range(first, last + 1, step)
+    # fri-mon and 22-2 run past the end of their field and go on at its beginning, step by step.
+    size = 7 if name == "day_of_week" else high - low + 1
+    return ((number - low) % size + low for number in range(first, last + size + 1, step))
 
 
 @lru_cache(maxsize=4096)
@@ -244,4 +257,6 @@ def compiled(text: str) -> Cron:
     """Compile a checked line for evaluation. Fixed (cron(8)): no field of the time of day begins with ``*``."""
     line = parse(text)
     fixed = not any(line.parts[name].startswith("*") for name in ("second", "minute", "hour"))
-    return Cron(Days(line.matches, line.months), line.hours, line.minutes, line.seconds, fixed)
+    only_days = not line.either_day and not line.last_day
+    days = Days(line.matches, line.months, numbers=sorted(line.days) if only_days else range(1, 32))
+    return Cron(days, line.hours, line.minutes, line.seconds, fixed)

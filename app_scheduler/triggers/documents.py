@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from django.utils.translation import gettext, gettext_lazy
+
 from app_scheduler.exceptions import InvalidInput
 
 from . import crontab
@@ -39,18 +41,24 @@ _UNIT_SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60
 _CALENDAR_LIMITS = {"years": 100, "months": 1_200, "weeks": 5_217, "days": 36_525}
 _CLOCK_LIMITS = {"hour": 23, "minute": 59, "second": 59}
 
-FORMS = (
+FORMS = gettext_lazy(
     "Use a crontab line (0 3 * * mon-fri or @daily), “every 1h 30m”, “at 2026-12-01 12:00”, "
     "“cron hour=3 day_of_week=mon-fri”, “calendar months=2 hour=9”, or several of them joined by “ | ”; each may end "
     "in “in Australia/Sydney”, “from 2026-01-01”, “until 2026-12-31” or “jitter 30s”."
 )
 
 
+def kinds() -> str:
+    """Return the names of all types, as a sentence lists them."""
+    return gettext("%(first)s or %(last)s") % {"first": ", ".join(KINDS[:-1]), "last": KINDS[-1]}
+
+
 def kind_of(document: Mapping[str, Any]) -> str:
     """Return "interval", "cron", "date", "calendar" or "any"."""
     kind = document.get("type")
     if kind not in KINDS:
-        raise InvalidInput({"type": f"{shown(kind)} is not a type of trigger. Use {', '.join(KINDS[:-1])} or any."})
+        message = gettext("%(type)s is not a type of trigger. Use %(types)s.")
+        raise InvalidInput({"type": message % {"type": shown(kind), "types": kinds()}})
     return str(kind)
 
 
@@ -81,15 +89,15 @@ def canonical(document: object) -> Document:
     """Return the checked canonical copy of a document of any type. Raises InvalidInput with a path per field."""
     if not isinstance(document, Mapping):
         raise InvalidInput(
-            "A trigger is an object with a type, or a schedule expression, "
-            f"not {shown(type(document).__name__)}. {FORMS}"
+            gettext("A trigger is an object with a type, or a schedule expression, not %(type)s. %(forms)s")
+            % {"type": shown(type(document).__name__), "forms": FORMS}
         )
     if document.get("type") is None:
-        raise InvalidInput({"type": f"Say which type of trigger this is: {', '.join(KINDS[:-1])} or any."})
+        raise InvalidInput({"type": gettext("Say which type of trigger this is: %(types)s.") % {"types": kinds()}})
     try:
         kind = kind_of(document)
     except TypeError:
-        raise InvalidInput({"type": f"Use {', '.join(KINDS[:-1])} or any."}) from None
+        raise InvalidInput({"type": gettext("Use %(types)s.") % {"types": kinds()}}) from None
     errors = _Errors()
     given: dict[str, Any] = {}
     # A hostile document may have a million keys; the first few are enough to say what is wrong.
@@ -111,10 +119,15 @@ def canonical(document: object) -> Document:
 
 def _unknown(kind: str, key: object) -> str:
     homes = [other for other in KINDS if key in KEYS[other]] if isinstance(key, str) else []
-    where = f"It belongs to: {', '.join(homes)}." if homes else "Remove it."
     if key == "timezone":
-        where = "Give each of the triggers its own time zone."
-    return f"A trigger of type {kind} has no {shown(key)}. {where} It has: {', '.join(KEYS[kind])}."
+        message = gettext(
+            "A trigger of type %(type)s has no %(key)s. Give each of the triggers its own time zone. It has: %(keys)s."
+        )
+    elif homes:
+        message = gettext("A trigger of type %(type)s has no %(key)s. It belongs to: %(homes)s. It has: %(keys)s.")
+    else:
+        message = gettext("A trigger of type %(type)s has no %(key)s. Remove it. It has: %(keys)s.")
+    return message % {"type": kind, "key": shown(key), "homes": ", ".join(homes), "keys": ", ".join(KEYS[kind])}
 
 
 def _whole_numbers(
@@ -134,9 +147,9 @@ def _interval(given: dict[str, Any], result: Document, errors: _Errors) -> None:
         return
     length = interval_of(result)
     if not length:
-        errors.add("", "An interval is at least 1 second. Give weeks, days, hours, minutes or seconds.")
+        errors.add("", gettext("An interval is at least 1 second. Give weeks, days, hours, minutes or seconds."))
     elif length > CENTURY:
-        errors.add("", "An interval is at most 100 years.")
+        errors.add("", gettext("An interval is at most 100 years."))
 
 
 def interval_of(document: Mapping[str, Any]) -> timedelta:
@@ -147,9 +160,8 @@ def _cron(given: dict[str, Any], result: Document, errors: _Errors) -> None:
     names = [name for name in FIELDS if name in given]
     if "expression" in given:
         if names:
-            errors.add(
-                "expression", f"Give either a crontab line or the fields, not both. Remove this, or {', '.join(names)}."
-            )
+            message = gettext("Give either a crontab line or the fields, not both. Remove this, or %(fields)s.")
+            errors.add("expression", message % {"fields": ", ".join(names)})
             return
         result["expression"] = _crontab_text(given["expression"], errors)
         return
@@ -159,12 +171,13 @@ def _cron(given: dict[str, Any], result: Document, errors: _Errors) -> None:
             result[name] = text
     if not names:
         # APScheduler would fire such a trigger every second.
-        errors.add("", "Give at least one field, for example hour, or a crontab line such as 0 3 * * *.")
+        errors.add("", gettext("Give at least one field, for example hour, or a crontab line such as 0 3 * * *."))
 
 
 def _crontab_text(value: object, errors: _Errors) -> str | None:
     if not isinstance(value, str):
-        errors.add("expression", f"{shown(value)} is not a crontab line. Write one such as 0 3 * * mon-fri.")
+        message = gettext("%(value)s is not a crontab line. Write one such as 0 3 * * mon-fri.")
+        errors.add("expression", message % {"value": shown(value)})
         return None
     try:
         return crontab.parse(value).text
@@ -176,7 +189,7 @@ def _crontab_text(value: object, errors: _Errors) -> str | None:
 
 def _date(given: dict[str, Any], result: Document, errors: _Errors) -> None:
     if "run_date" not in given:
-        errors.add("run_date", "Say when to run, for example 2026-12-01 12:00.")
+        errors.add("run_date", gettext("Say when to run, for example 2026-12-01 12:00."))
         return
     text = errors.run("run_date", moment_text, given["run_date"])
     if text is not None:
@@ -187,7 +200,7 @@ def _calendar(given: dict[str, Any], result: Document, errors: _Errors) -> None:
     _whole_numbers(_CALENDAR_LIMITS, given, result, errors)
     _whole_numbers(_CLOCK_LIMITS, given, result, errors, keep_zero=True)
     if not errors and not any(unit in result for unit in CALENDAR_UNITS):
-        errors.add("", "A calendar interval is at least 1 day. Give years, months, weeks or days.")
+        errors.add("", gettext("A calendar interval is at least 1 day. Give years, months, weeks or days."))
 
 
 _SHAPES: dict[str, Callable[[dict[str, Any], Document, _Errors], None]] = {
@@ -216,8 +229,8 @@ def _shared(kind: str, given: dict[str, Any], result: Document, errors: _Errors)
     if not errors and "start_date" in result and "end_date" in result and _ends_before_start(result):
         errors.add(
             "end_date",
-            f"The end, {shown_moment(result['end_date'])}, is before the start, {shown_moment(result['start_date'])}. "
-            "This schedule never fires. Choose a later end.",
+            gettext("The end, %(end)s, is before the start, %(start)s. This schedule never fires. Choose a later end.")
+            % {"end": shown_moment(result["end_date"]), "start": shown_moment(result["start_date"])},
         )
 
 
@@ -274,7 +287,7 @@ def _any(given: dict[str, Any], errors: _Errors) -> Document:
     errors.check()
     children = given.get("triggers")
     if not isinstance(children, (list, tuple)) or not children:
-        raise InvalidInput({"triggers": "Give a list of at least one trigger."})
+        raise InvalidInput({"triggers": gettext("Give a list of at least one trigger.")})
     flat: list[Document] = []
     _flatten(children, "triggers", 0, flat, errors)
     errors.check()
@@ -284,7 +297,7 @@ def _any(given: dict[str, Any], errors: _Errors) -> Document:
 def _flatten(children: Sequence[object], path: str, depth: int, flat: list[Document], errors: _Errors) -> None:
     """Append the checked children in order, those of nested any-of triggers in their place."""
     if depth > MAX_TRIGGERS or len(children) > MAX_TRIGGERS or len(flat) > MAX_TRIGGERS:
-        errors.add("triggers", f"Use at most {MAX_TRIGGERS} triggers in one schedule.")
+        errors.add("triggers", too_many_triggers())
         return
     for index, child in enumerate(children):
         where = f"{path}.{index}"
@@ -296,14 +309,18 @@ def _flatten(children: Sequence[object], path: str, depth: int, flat: list[Docum
             elif isinstance(nested, (list, tuple)) and nested:
                 _flatten(nested, f"{where}.triggers", depth + 1, flat, errors)
             else:
-                errors.add(f"{where}.triggers", "Give a list of at least one trigger.")
+                errors.add(f"{where}.triggers", gettext("Give a list of at least one trigger."))
             continue
         try:
             flat.append(_child(child))
         except InvalidInput as error:
             errors.include(error.under(where))
     if len(flat) > MAX_TRIGGERS:
-        errors.setdefault("triggers", [f"Use at most {MAX_TRIGGERS} triggers in one schedule."])
+        errors.setdefault("triggers", [too_many_triggers()])
+
+
+def too_many_triggers() -> str:
+    return gettext("Use at most %(count)d triggers in one schedule.") % {"count": MAX_TRIGGERS}
 
 
 def _child(child: object) -> Document:
@@ -313,6 +330,6 @@ def _child(child: object) -> Document:
 
         parsed = parse_expression(child)
         if parsed["type"] == "any":
-            raise InvalidInput("Give each of the triggers as an item of its own.")
+            raise InvalidInput(gettext("Give each of the triggers as an item of its own."))
         return parsed
     return canonical(child)

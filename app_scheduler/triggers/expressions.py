@@ -17,6 +17,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.exceptions import InvalidInput
 
 from .cronfields import FIELDS
@@ -30,8 +32,9 @@ from .documents import (
     canonical,
     kind_of,
     shown_moment,
+    too_many_triggers,
 )
-from .values import shown
+from .values import grouped, shown
 
 # Longer than the longest valid trigger: eight fields of 200 characters and its clauses.
 MAX_PART = 2_500
@@ -53,16 +56,16 @@ _KEY_VALUE = re.compile(r"([a-z_]+)=(.*)", re.IGNORECASE | re.ASCII | re.DOTALL)
 def parse_expression(text: str) -> Document:
     """Return the canonical document of an expression. Raises InvalidInput({"": …}); never says whether it is past."""
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInput(f"Say when to run. {FORMS}")
+        raise InvalidInput(_say_when())
     if len(text) > MAX_LENGTH:
-        raise InvalidInput(f"This schedule expression is too long: use at most {MAX_LENGTH:,} characters.")
+        raise InvalidInput(_too_long(MAX_LENGTH))
     body = text.strip()
     several = bool(re.match(r"any of\s", body, re.IGNORECASE))
     if several:
         body = body[len("any of ") :]
     parts = body.split("|", MAX_TRIGGERS)
     if len(parts) > MAX_TRIGGERS:
-        raise InvalidInput(f"Use at most {MAX_TRIGGERS} triggers in one schedule.")
+        raise InvalidInput(too_many_triggers())
     if len(parts) == 1 and not several:
         return _single(parts[0])
     triggers = []
@@ -71,22 +74,34 @@ def parse_expression(text: str) -> Document:
         try:
             triggers.append(_single(part))
         except InvalidInput as error:
-            messages += [f"{shown(part.strip())} (number {number}): {line}" for line in error.lines()]
+            message = gettext("%(part)s (number %(number)d): %(message)s")
+            messages += [message % {"part": shown(part.strip()), "number": number, "message": m} for m in error.lines()]
     if messages:
         raise InvalidInput({"": messages})
     return {"type": "any", "triggers": triggers}
 
 
+def _say_when() -> str:
+    return gettext("Say when to run. %(forms)s") % {"forms": FORMS}
+
+
+def _too_long(limit: int) -> str:
+    return gettext("This schedule expression is too long: use at most %(limit)s characters.") % {
+        "limit": grouped(limit)
+    }
+
+
 def _single(text: str) -> Document:
     if len(text) > MAX_PART:
-        raise InvalidInput(f"This schedule expression is too long: use at most {MAX_PART:,} characters.")
+        raise InvalidInput(_too_long(MAX_PART))
     words = text.split()
     if not words:
-        raise InvalidInput(f"Say when to run. {FORMS}")
+        raise InvalidInput(_say_when())
     body, clauses = _clauses(words)
     document = _body(body) if body else None
     if document is None:
-        raise InvalidInput(f"{shown(text.strip())} is not a schedule. {FORMS}")
+        message = gettext("%(text)s is not a schedule. %(forms)s")
+        raise InvalidInput(message % {"text": shown(text.strip()), "forms": FORMS})
     for name, value in clauses.items():
         document[name] = _span_seconds(value) if name == "jitter" else value
     try:
@@ -105,7 +120,7 @@ def _clauses(words: list[str]) -> tuple[list[str], dict[str, str]]:
         name = _CLAUSES.get(word.lower())
         if name is not None:
             if name in clauses:
-                raise InvalidInput(f"“{word}” is given twice. Keep one of them.")
+                raise InvalidInput(_twice(word))
             current, clauses[name] = name, ""
         elif current is None:
             body.append(word)
@@ -113,8 +128,12 @@ def _clauses(words: list[str]) -> tuple[list[str], dict[str, str]]:
             clauses[current] = f"{clauses[current]} {word}".strip()
     for word, name in _CLAUSES.items():
         if clauses.get(name) == "":
-            raise InvalidInput(f"Nothing follows “{word}”. {FORMS}")
+            raise InvalidInput(gettext("Nothing follows “%(word)s”. %(forms)s") % {"word": word, "forms": FORMS})
     return body, clauses
+
+
+def _twice(word: str) -> str:
+    return gettext("“%(word)s” is given twice. Keep one of them.") % {"word": word}
 
 
 def _body(words: list[str]) -> Document | None:
@@ -155,17 +174,20 @@ def _key_values(words: Iterable[str], names: tuple[str, ...], example: str) -> d
         if match:
             last = match[1].lower()
             if last not in names:
-                raise InvalidInput(f"{shown(match[1])} is not a field. Use {', '.join(names)}, for example: {example}")
+                message = gettext("%(name)s is not a field. Use %(names)s, for example: %(example)s")
+                raise InvalidInput(message % {"name": shown(match[1]), "names": ", ".join(names), "example": example})
             if last in values:
-                raise InvalidInput(f"“{last}” is given twice. Keep one of them.")
+                raise InvalidInput(_twice(last))
             values[last] = match[2]
         elif last:
             values[last] = f"{values[last]} {word}"
         else:
-            raise InvalidInput(f"{shown(word)} is not a field with its value. Write it like this: {example}")
+            message = gettext("%(word)s is not a field with its value. Write it like this: %(example)s")
+            raise InvalidInput(message % {"word": shown(word), "example": example})
     empty = next((name for name, value in values.items() if not value.strip()), None)
     if empty:
-        raise InvalidInput(f"“{empty}” has no value. Write it like this: {example}")
+        message = gettext("“%(name)s” has no value. Write it like this: %(example)s")
+        raise InvalidInput(message % {"name": empty, "example": example})
     return values
 
 
@@ -181,9 +203,11 @@ def _span(text: str, example: str) -> dict[str, int]:
         if not match["number"] and span:
             raise InvalidInput(_span_problem(text, example))
         if unit in span:
-            raise InvalidInput(f"{shown(text)} gives {unit} twice. Write one sum, for example {example}.")
+            message = gettext("%(text)s gives %(unit)s twice. Write one sum, for example %(example)s.")
+            raise InvalidInput(message % {"text": shown(text), "unit": unit, "example": example})
         if len(match["number"]) > 12:
-            raise InvalidInput(f"{shown(match['number'])} {unit} is too long. An interval is at most 100 years.")
+            message = gettext("%(number)s %(unit)s is too long. An interval is at most 100 years.")
+            raise InvalidInput(message % {"number": shown(match["number"]), "unit": unit})
         span[unit] = int(match["number"] or 1)
         position = match.end()
     if not span:
@@ -195,8 +219,11 @@ def _span_problem(text: str, example: str) -> str:
     lower = text.lower()
     if "month" in lower or "year" in lower:
         unit = "months" if "month" in lower else "years"
-        return f"Months and years differ in length. Write, for example, calendar {unit}=1 hour=9."
-    return f"{shown(text)} is not a length of time. Use w, d, h, m and s with whole numbers, for example {example}."
+        return gettext("Months and years differ in length. Write, for example, calendar %(unit)s=1 hour=9.") % {
+            "unit": unit
+        }
+    message = gettext("%(text)s is not a length of time. Use w, d, h, m and s with whole numbers, as in %(example)s.")
+    return message % {"text": shown(text), "example": example}
 
 
 def _span_seconds(text: str) -> int | str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.exceptions import InvalidInput
 
 from .cronfields import FIELDS
@@ -68,8 +70,12 @@ def from_form_data(data: Mapping[str, str], *, now: datetime | None = None, allo
     """
     kind = _text(data, "trigger_type")
     if kind not in _MAIN:
-        chosen = f"{shown(kind)} is not a type of trigger. " if kind else ""
-        raise InvalidInput({"trigger_type": f"{chosen}Choose {', '.join(KINDS)} or expression."})
+        types = {"type": shown(kind), "types": ", ".join(KINDS)}
+        if kind:
+            message = gettext("%(type)s is not a type of trigger. Choose %(types)s or expression.") % types
+        else:
+            message = gettext("Choose %(types)s or expression.") % types
+        raise InvalidInput({"trigger_type": message})
     errors = {
         name: _misplaced(name, kind) for name in _SHARED if name not in _SHARED_BY_TYPE[kind] and _text(data, name)
     }
@@ -97,8 +103,9 @@ def _misplaced(name: str, kind: str) -> str:
     if kind in ("any", "expression"):
         word = {"timezone": "in Australia/Sydney", "start_date": "from 2026-01-01", "end_date": "until 2026-12-31"}
         clause = word.get(name.removeprefix("trigger_"), "jitter 30s")
-        return f"Leave this empty and write it in the expression, for example: every 3h {clause}"
-    return "A single run has no such setting. Leave this empty."
+        message = gettext("Leave this empty and write it in the expression, for example: every 3h %(clause)s")
+        return message % {"clause": clause}
+    return gettext("A single run has no such setting. Leave this empty.")
 
 
 def _field_of(kind: str, path: str) -> str:
@@ -111,16 +118,20 @@ def _field_of(kind: str, path: str) -> str:
 def _any(text: str, *, now: datetime | None, allow_past: bool) -> Document:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise InvalidInput({"any_expressions": "Write one schedule on each line, for example: every 3h"})
+        raise InvalidInput({"any_expressions": gettext("Write one schedule on each line, for example: every 3h")})
     if len(lines) > MAX_TRIGGERS:
-        raise InvalidInput({"any_expressions": f"Use at most {MAX_TRIGGERS} schedules, one on each line."})
+        message = gettext("Use at most %(count)d schedules, one on each line.")
+        raise InvalidInput({"any_expressions": message % {"count": MAX_TRIGGERS}})
     triggers: list[Document] = []
     messages: list[str] = []
     for number, line in enumerate(lines, 1):
         try:
             triggers.append(normalise(line, now=now, allow_past=allow_past))
         except InvalidInput as error:
-            messages += [f"Line {number}: {message}" for message in error.lines()]
+            messages += [
+                gettext("Line %(number)d: %(message)s") % {"number": number, "message": message}
+                for message in error.lines()
+            ]
     if messages:
         raise InvalidInput({"any_expressions": messages})
     try:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.exceptions import InvalidInput
 
 from .documents import Document, canonical, end_of, shown_moment, start_of
 from .expressions import parse_expression
 from .schedules import cron_of, schedule_for
-
-NEVER = "This schedule never fires"
 
 
 def normalise(document: object, *, now: datetime | None = None, allow_past: bool = False) -> Document:
@@ -28,7 +28,7 @@ def normalise(document: object, *, now: datetime | None = None, allow_past: bool
     try:
         result = canonical(document)
     except RecursionError:
-        raise InvalidInput("This trigger is nested too deeply. Use one level of any-of.") from None
+        raise InvalidInput(gettext("This trigger is nested too deeply. Use one level of any-of.")) from None
     if not allow_past:
         refuse_never_firing(result, now=now)
     return result
@@ -45,8 +45,11 @@ def _normalised_expression(text: str, *, now: datetime, allow_past: bool) -> Doc
         # Whoever wrote one line knows no fields: the messages are about the line, or about one part of it.
         messages = []
         for path, texts in error.errors.items():
-            prefix = f"Number {int(path.split('.')[1]) + 1}: " if len(children) > 1 else ""
-            messages += [f"{prefix}{message}" for message in texts]
+            for message in texts:
+                if len(children) > 1:
+                    number = int(path.split(".")[1]) + 1
+                    message = gettext("Number %(number)d: %(message)s") % {"number": number, "message": message}
+                messages.append(message)
         raise InvalidInput({"": messages}) from None
     return result
 
@@ -66,32 +69,42 @@ def refuse_never_firing(document: Document, *, now: datetime) -> None:
             raise InvalidInput(errors)
     elif schedule_for(document, anchor=now).next_after(now) is None:
         path, why = _reason(document, now)
-        raise InvalidInput({path: f"{NEVER}: {why}"})
+        raise InvalidInput({path: why})
 
 
 def _reason(document: Document, now: datetime) -> tuple[str, str]:
     """Return the field at fault and what to do about it."""
     if document["type"] == "date":
-        return "run_date", f"{shown_moment(document['run_date'])} is in the past. Choose a later time."
+        message = gettext("This schedule never fires: %(moment)s is in the past. Choose a later time.")
+        return "run_date", message % {"moment": shown_moment(document["run_date"])}
     end = end_of(document)
     if end is not None and end <= now:
-        return "end_date", f"it ended on {shown_moment(document['end_date'])}. Choose a later end, or none."
+        message = gettext("This schedule never fires: it ended on %(end)s. Choose a later end, or none.")
+        return "end_date", message % {"end": shown_moment(document["end_date"])}
     if document["type"] == "cron":
         return _cron_reason(document, now, ended=end is not None)
-    return "end_date", "it ends before its first run. Choose a later end, or none."
+    if end is None:
+        return "start_date", gettext("This schedule never fires: the calendar ends before it. Choose an earlier start.")
+    return "end_date", gettext("This schedule never fires: it ends before its first run. Choose a later end, or none.")
 
 
 def _cron_reason(document: Mapping[str, Any], now: datetime, *, ended: bool) -> tuple[str, str]:
     days = cron_of(document).days
     start = start_of(document)
     if days.first_from(max(now, start).date() if start else now.date()) is not None and ended:
-        return "end_date", "no matching time comes before its end. Choose a later end, or none."
+        return "end_date", gettext(
+            "This schedule never fires: no matching time comes before its end. Choose a later end, or none."
+        )
     if "expression" in document:
-        return "expression", "no month named has that day. Name a day that exists."
+        return "expression", gettext("This schedule never fires: no month named has that day. Name a day that exists.")
     year = document.get("year")
     if year is not None:
         without = {key: value for key, value in document.items() if key != "year"}
         if cron_of({**without, "month": document.get("month", "*")}).days.first_from(now.date()) is not None:
-            return "year", f"no matching day is left in {year}. Choose a later year."
+            message = gettext("This schedule never fires: no matching day is left in %(year)s. Choose a later year.")
+            return "year", message % {"year": year}
     path = next((name for name in ("day", "week", "month", "day_of_week") if name in document), "")
-    return path, "no such day exists in the months, weeks and weekdays chosen. Choose a day that exists."
+    return path, gettext(
+        "This schedule never fires: no such day exists in the months, weeks and weekdays chosen. Choose a day that "
+        "exists."
+    )

@@ -10,8 +10,10 @@ import heapq
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -37,6 +39,9 @@ class Schedule(Protocol):
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first tick strictly after the moment, in the schedule's zone, or None when there is none."""
+
+    def ticks(self, after: datetime) -> Iterator[datetime]:
+        """Yield the ticks after the moment, one after the other, in the schedule's zone."""
 
     def count_between(self, after: datetime, until: datetime, limit: int = COUNT_LIMIT) -> int:
         """Count the ticks t with after < t <= until; without ``counts_exactly``, ``limit`` when there are more."""
@@ -316,7 +321,7 @@ class CalendarSchedule(_Base):
         elif not self._days:
             yield from self._same_day(floor)
         else:
-            yield from self._drifting()
+            yield from self._drifting(floor)
 
     def _same_day(self, floor: date) -> Iterator[date]:
         first = self.start.year * 12 + self.start.month - 1
@@ -331,36 +336,65 @@ class CalendarSchedule(_Base):
                 yield day
             number += self._months
 
-    def _drifting(self) -> Iterator[date]:
+    def _drifting(self, floor: date) -> Iterator[date]:
         # With days added after the months the day of the month wanders, so only a walk from the start knows it.
-        day = self.start
-        while True:
+        day = _drifted_to(self.start, self._months, self._days, max(self.start.year, floor.year) // 100)
+        while day is not None:
             yield day
-            number = day.year * 12 + day.month - 1
-            while True:
-                number += self._months
-                if number // 12 > date.max.year:
-                    return
-                try:
-                    day = date(number // 12, number % 12 + 1, day.day) + timedelta(days=self._days)
-                except ValueError:
-                    continue
-                break
+            day = _drifted(day, self._months, self._days)
 
     def _next(self, moment: datetime) -> datetime | None:
+        return next(self._instants(moment), None)
+
+    def ticks(self, after: datetime) -> Iterator[datetime]:
+        # One walk for all of them.
+        _require_aware(after)
+        with suppress(OverflowError, ValueError):
+            for instant in self._instants(after.astimezone(UTC)):
+                yield instant.astimezone(self.timezone)
+
+    def _instants(self, moment: datetime) -> Iterator[datetime]:
+        """Yield the ticks after a moment, all in UTC."""
         local = moment.astimezone(self.timezone).date()
         # One day of slack: the end of a gap may lie on the day after.
-        for day in self.dates_from(local - DAY if local > date.min else local):
+        floor = local - DAY if local > date.min else local
+        for day in self.dates_from(floor):
+            if day < floor:
+                continue
             if self._end is not None and day > self._end:
-                return None
+                return
             wall = datetime.combine(day, self.clock)
             shift = shift_at(wall, self.timezone)
             if shift is not None and shift.before <= wall < shift.after and day_is_missing(wall, shift):
                 continue
             instant = instant_of(wall, self.timezone)
             if instant > moment:
-                return instant
-        return None
+                yield instant
+
+
+def _drifted(day: date, months: int, days: int) -> date | None:
+    """Return the date that follows a date of a sequence of months and days, or None at the end of the calendar."""
+    number = day.year * 12 + day.month - 1
+    while True:
+        number += months
+        if number // 12 > date.max.year:
+            return None
+        try:
+            moved = date(number // 12, number % 12 + 1, day.day)
+        except ValueError:
+            continue  # This month has no such day.
+        return moved + timedelta(days=days) if date.max - moved >= timedelta(days=days) else None
+
+
+@lru_cache(maxsize=4096)
+def _drifted_to(start: date, months: int, days: int, century: int) -> date | None:
+    """Return the sequence's last date before a century, or its start: no walk is longer than a century's."""
+    if century <= start.year // 100:
+        return start
+    day = following = _drifted_to(start, months, days, century - 1)
+    while following is not None and following.year // 100 < century:
+        day, following = following, _drifted(following, months, days)
+    return day
 
 
 class AnySchedule(_Base):
@@ -452,10 +486,4 @@ def _calendar(document: Document, zone: ZoneInfo, jitter: int, anchor: datetime)
 
 def upcoming(document: Mapping[str, Any], *, anchor: datetime, after: datetime, count: int) -> list[datetime]:
     """Return the next ``count`` ticks after a moment, fewer when the schedule ends."""
-    schedule = schedule_for(document, anchor=anchor)
-    ticks: list[datetime] = []
-    tick = schedule.next_after(after)
-    while tick is not None and len(ticks) < count:
-        ticks.append(tick)
-        tick = schedule.next_after(tick)
-    return ticks
+    return list(islice(schedule_for(document, anchor=anchor).ticks(after), count))

@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import gettext, gettext_lazy
 
 # APScheduler's cron fields begin at 1970, and nothing is scheduled before it. The upper end is datetime's own.
 MIN_YEAR, MAX_YEAR = 1970, 9999
@@ -24,7 +26,7 @@ _MOMENT = re.compile(
     r"(?:[T ](?P<clock>\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)\s?(?P<offset>Z|[+-]\d{2}:?\d{2}(?::\d{2})?)?)?",
     re.ASCII | re.IGNORECASE,
 )
-_MOMENT_HELP = "Write it as 2026-12-01 12:00, or with an offset as 2026-12-01T12:00:00+11:00."
+_MOMENT_HELP = gettext_lazy("Write it as 2026-12-01 12:00, or with an offset as 2026-12-01T12:00:00+11:00.")
 _SHOWN = 40
 
 
@@ -38,6 +40,11 @@ def shown(value: object) -> str:
     return f"“{text[:_SHOWN]}…”" if len(text) > _SHOWN else f"“{text}”"
 
 
+def grouped(number: int) -> str:
+    """Return a number as the active language writes it, its thousands set apart."""
+    return number_format(number, force_grouping=True)
+
+
 def is_absent(value: object) -> bool:
     """Absent, null and blank mean the same in a document: not given."""
     return value is None or (isinstance(value, str) and not value.strip())
@@ -47,21 +54,33 @@ def whole_number(value: object, low: int, high: int) -> int:
     """Return an int from 5, 5.0 or "5"; refuse everything else and everything outside low to high."""
     number: int
     if isinstance(value, bool):
-        raise ValueError(f"Use a whole number from {low} to {high:,}, not true or false.")
+        raise ValueError(
+            gettext("Use a whole number from %(low)s to %(high)s, not true or false.")
+            % {"low": low, "high": grouped(high)}
+        )
     if isinstance(value, int):
         number = value
     elif isinstance(value, float):
         if not math.isfinite(value) or not value.is_integer():
-            raise ValueError(f"{shown(value)} is not a whole number. Use {low} to {high:,}, or a smaller unit.")
+            raise ValueError(
+                gettext("%(value)s is not a whole number. Use %(low)s to %(high)s, or a smaller unit.")
+                % {"value": shown(value), "low": low, "high": grouped(high)}
+            )
         number = int(value)
     elif isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         number = int(value.strip().partition(".")[0])
     else:
-        raise ValueError(f"{shown(value)} is not a whole number. Use {low} to {high:,}.")
+        raise ValueError(
+            gettext("%(value)s is not a whole number. Use %(low)s to %(high)s.")
+            % {"value": shown(value), "low": low, "high": grouped(high)}
+        )
     if not low <= number <= high:
         # An int beyond the interpreter's digit limit cannot even be printed.
-        text = f"{number:,}" if abs(number) < 10**18 else "This number"
-        raise ValueError(f"{text} is out of range. Use {low} to {high:,}.")
+        text = grouped(number) if abs(number) < 10**18 else gettext("This number")
+        raise ValueError(
+            gettext("%(number)s is out of range. Use %(low)s to %(high)s.")
+            % {"number": text, "low": low, "high": grouped(high)}
+        )
     return number
 
 
@@ -75,11 +94,14 @@ def zone_name(value: object) -> str:
     if isinstance(value, tzinfo):
         return name_of_zone(value)
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is not a time zone. Use a name such as Australia/Sydney or UTC.")
+        raise ValueError(
+            gettext("%(value)s is not a time zone. Use a name such as Australia/Sydney or UTC.")
+            % {"value": shown(value)}
+        )
     name = value.strip()
     if name in _zone_names():
         return name
-    hint = "Use a name such as Australia/Sydney or UTC."
+    near: list[str] = []
     if len(name) <= 64:
         by_case = {known.lower(): known for known in _zone_names()}
         city = "/" + name.lower().replace(" ", "_")
@@ -88,9 +110,13 @@ def zone_name(value: object) -> str:
             *sorted(zone for zone in _zone_names() if zone.lower().endswith(city)),
             *difflib.get_close_matches(name, _zone_names(), 1, 0.75),
         ]
-        if near:
-            hint = f"Did you mean {near[0]}?"
-    raise ValueError(f"{shown(name)} is not a known time zone. {hint}")
+    if near:
+        message = gettext("%(value)s is not a known time zone. Did you mean %(near)s?")
+        raise ValueError(message % {"value": shown(name), "near": near[0]})
+    raise ValueError(
+        gettext("%(value)s is not a known time zone. Use a name such as Australia/Sydney or UTC.")
+        % {"value": shown(name)}
+    )
 
 
 def name_of_zone(zone: tzinfo) -> str:
@@ -108,7 +134,8 @@ def name_of_zone(zone: tzinfo) -> str:
         if name in _zone_names():
             return name
     raise ValueError(
-        f"The time zone {shown(str(zone))} has no IANA name, so it cannot be stored. Use one such as Australia/Sydney."
+        gettext("The time zone %(zone)s has no IANA name, so it cannot be stored. Use one such as Australia/Sydney.")
+        % {"zone": shown(str(zone))}
     )
 
 
@@ -123,7 +150,10 @@ def zone_of(document: dict[str, Any]) -> zoneinfo.ZoneInfo:
 
 def _checked_year(moment: date) -> None:
     if not MIN_YEAR <= moment.year <= MAX_YEAR:
-        raise ValueError(f"The year {moment.year} is out of range. Use {MIN_YEAR} to {MAX_YEAR}.")
+        raise ValueError(
+            gettext("The year %(year)s is out of range. Use %(low)s to %(high)s.")
+            % {"year": moment.year, "low": MIN_YEAR, "high": MAX_YEAR}
+        )
 
 
 def moment_text(value: object, *, keep_date: bool = False) -> str:
@@ -138,18 +168,26 @@ def moment_text(value: object, *, keep_date: bool = False) -> str:
         _checked_year(value)
         return value.isoformat() if keep_date else datetime.combine(value, time()).isoformat()
     if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is not a date and time. {_MOMENT_HELP}")
+        raise ValueError(_not_a_moment(value))
     match = _MOMENT.fullmatch(value.strip())
     if not match:
-        raise ValueError(f"{shown(value)} is not a date and time. {_MOMENT_HELP}")
+        raise ValueError(_not_a_moment(value))
+    moment: date
     try:
         if match["clock"] is None:
-            return moment_text(date.fromisoformat(match["day"]), keep_date=keep_date)
-        return moment_text(datetime.fromisoformat(f"{match['day']}T{match['clock']}{(match['offset'] or '').upper()}"))
-    except (ValueError, OverflowError) as error:
-        if "out of range. Use" in str(error):
-            raise
-        raise ValueError(f"{shown(value)} does not exist: {error}. {_MOMENT_HELP}") from None
+            moment = date.fromisoformat(match["day"])
+        else:
+            moment = datetime.fromisoformat(f"{match['day']}T{match['clock']}{(match['offset'] or '').upper()}")
+    except (ValueError, OverflowError):
+        raise ValueError(
+            gettext("%(value)s does not exist: no calendar or clock shows it. %(help)s")
+            % {"value": shown(value), "help": _MOMENT_HELP}
+        ) from None
+    return moment_text(moment, keep_date=keep_date)
+
+
+def _not_a_moment(value: object) -> str:
+    return gettext("%(value)s is not a date and time. %(help)s") % {"value": shown(value), "help": _MOMENT_HELP}
 
 
 def date_text(value: object) -> str:
@@ -159,4 +197,7 @@ def date_text(value: object) -> str:
         return text
     if text[10:] == "T00:00:00":
         return text[:10]
-    raise ValueError(f"{shown(value)} has a time of day; here only a date fits, such as {text[:10]}.")
+    raise ValueError(
+        gettext("%(value)s has a time of day; here only a date fits, such as %(date)s.")
+        % {"value": shown(value), "date": text[:10]}
+    )

@@ -1,47 +1,25 @@
-"""A trigger document as one sentence in the active language.
-
-cron-descriptor supplies the phrases of cron fields, one field at a time: in a list such as ``L,15`` or with both days
-restricted its whole sentences are wrong, and its weekday numbers begin with Sunday.
-"""
+"""A trigger document as one sentence in the active language."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import cron_descriptor
-from cron_descriptor import ExpressionDescriptor, Options
+from apscheduler.triggers.cron.expressions import WEEKDAYS
 from django.utils import dateformat, dates
-from django.utils.translation import get_language, gettext, ngettext, to_locale
+from django.utils.translation import get_language, gettext, ngettext
 
 from . import crontab
-from .cronfields import effective_fields, given_fields, runs, weekday_numbers
+from .cronfields import effective_fields, field_values, given_fields
 from .documents import CALENDAR_UNITS, Document, canonical, moment_of
 from .expressions import format_expression
-from .values import default_zone_name, shown, zone_of
+from .phrases import Phrases, listed, phrases_for, spans, step_of
+from .values import MIN_YEAR, default_zone_name, shown, zone_of
 
 logger = logging.getLogger(__name__)
-
-_LIST_LIMIT = 6
-_ENGLISH_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ENGLISH_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def describe(document: Mapping[str, Any], *, timezone: str | None = None) -> str:
@@ -68,31 +46,35 @@ def _sentence(document: Document, home: str) -> str:
     kind = document["type"]
     if kind == "any":
         parts = [_lower_first(_sentence(child, home)) for child in document["triggers"]]
-        return gettext("Any of: %(triggers)s") % {"triggers": gettext(" or ").join(parts)}
+        *head, last = parts
+        if head:
+            last = gettext("%(triggers)s; or %(last)s") % {"triggers": "; ".join(head), "last": last}
+        return gettext("Any of: %(triggers)s") % {"triggers": last}
     if kind == "date":
         text = _date(document)
     else:
-        text = {"interval": _interval, "cron": _cron, "calendar": _calendar}[kind](document)
-        text += _bounds(document) + _jitter(document)
-    return text + _zone(document, home)
+        text = {"interval": _every, "cron": _cron, "calendar": _calendar}[kind](document)
+        text = _with_jitter(_with_bounds(text, document), document)
+    return _with_zone(text, document, home)
 
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _zone(document: Document, home: str) -> str:
+def _with_zone(text: str, document: Document, home: str) -> str:
     if document["type"] == "interval" and "start_date" not in document and "end_date" not in document:
-        return ""  # A bare interval is the same in every zone.
+        return text  # A bare interval is the same in every zone.
     zone = document.get("timezone") or default_zone_name()
-    return f" ({zone})" if zone != home else ""
+    return gettext("%(schedule)s (%(zone)s)") % {"schedule": text, "zone": zone} if zone != home else text
 
 
-def _jitter(document: Document) -> str:
+def _with_jitter(text: str, document: Document) -> str:
     seconds = document.get("jitter")
     if not seconds:
-        return ""
-    return gettext(", each run delayed by up to %(span)s") % {"span": span_words(_units_of(seconds))}
+        return text
+    message = gettext("%(schedule)s, each run delayed by up to %(span)s")
+    return message % {"schedule": text, "span": span_words(_units_of(seconds))}
 
 
 def _units_of(seconds: int) -> dict[str, int]:
@@ -102,12 +84,13 @@ def _units_of(seconds: int) -> dict[str, int]:
     return units
 
 
-def _bounds(document: Document) -> str:
-    text = ""
+def _with_bounds(text: str, document: Document) -> str:
     if "start_date" in document:
-        text += gettext(", from %(start)s") % {"start": _bound(document["start_date"], document)}
+        start = _bound(document["start_date"], document)
+        text = gettext("%(schedule)s, from %(start)s") % {"schedule": text, "start": start}
     if "end_date" in document:
-        text += gettext(", until %(end)s") % {"end": _bound(document["end_date"], document)}
+        end = _bound(document["end_date"], document)
+        text = gettext("%(schedule)s, until %(end)s") % {"schedule": text, "end": end}
     return text
 
 
@@ -115,7 +98,7 @@ def _bound(text: str, document: Document) -> str:
     if len(text) == 10:
         return day_words(date.fromisoformat(text))
     moment = _local(text, document)
-    return f"{day_words(moment)} {clock_words(moment)}"
+    return moment_words(moment)
 
 
 def _local(text: str, document: Document) -> datetime:
@@ -127,7 +110,12 @@ def _local(text: str, document: Document) -> datetime:
 
 
 def day_words(day: date) -> str:
-    return dateformat.format(day, "j M Y")
+    # Translators: a date in Django's format letters, such as 5 Jan 2026.
+    return dateformat.format(day, gettext("j M Y"))
+
+
+def moment_words(moment: datetime) -> str:
+    return gettext("%(day)s %(time)s") % {"day": day_words(moment), "time": clock_words(moment)}
 
 
 def clock_words(moment: datetime) -> str:
@@ -137,7 +125,8 @@ def clock_words(moment: datetime) -> str:
 def _date(document: Document) -> str:
     moment = _local(document["run_date"], document)
     return gettext("Once, on %(day)s at %(time)s") % {
-        "day": dateformat.format(moment, "D j M Y"),
+        # Translators: a date in Django's format letters, such as Mon 5 Jan 2026.
+        "day": dateformat.format(moment, gettext("D j M Y")),
         "time": clock_words(moment),
     }
 
@@ -179,29 +168,23 @@ def _every(span: Mapping[str, Any]) -> str:
     return gettext("Every %(span)s") % {"span": span_words(span)}
 
 
-def _interval(document: Document) -> str:
-    return _every(document)
-
-
 def _calendar(document: Document) -> str:
     clock = datetime(2000, 1, 1, document.get("hour", 0), document.get("minute", 0), document.get("second", 0))
-    text = _every({unit: document.get(unit, 0) for unit in CALENDAR_UNITS})
+    values = {"rhythm": _every({unit: document.get(unit, 0) for unit in CALENDAR_UNITS}), "time": clock_words(clock)}
     start = document.get("start_date")
-    if start:
-        text += _calendar_day(document, date.fromisoformat(start))
-    return gettext("%(rhythm)s at %(time)s") % {"rhythm": text, "time": clock_words(clock)}
-
-
-def _calendar_day(document: Document, start: date) -> str:
-    """Name the day on which each run falls, where it is the same each time."""
+    day = date.fromisoformat(start) if start else None
     by_month, by_day = document.get("months") or document.get("years"), document.get("weeks") or document.get("days")
-    if by_month and not by_day:
-        if document.get("months"):
-            return gettext(" on day %(day)d") % {"day": start.day}
-        return gettext(" on %(day)s") % {"day": dateformat.format(start, "j F")}
-    if document.get("weeks") and not by_month and not document.get("days"):
-        return gettext(" on %(day)s") % {"day": dates.WEEKDAYS[start.weekday()]}
-    return ""
+    # The day on which each run falls is named where it is the same each time.
+    if day is not None and document.get("months") and not by_day:
+        return gettext("%(rhythm)s on day %(day)d at %(time)s") % {**values, "day": day.day}
+    if day is not None and by_month and not by_day:
+        # Translators: a day of the year in Django's format letters, such as 5 January.
+        values["day"] = dateformat.format(day, gettext("j F"))
+        return gettext("%(rhythm)s on %(day)s at %(time)s") % values
+    if day is not None and document.get("weeks") and not by_month and not document.get("days"):
+        values["weekday"] = str(dates.WEEKDAYS[day.weekday()])
+        return gettext("%(rhythm)s on %(weekday)s at %(time)s") % values
+    return gettext("%(rhythm)s at %(time)s") % values
 
 
 def _cron(document: Document) -> str:
@@ -214,162 +197,111 @@ def _cron(document: Document) -> str:
 @lru_cache(maxsize=2048)
 def _crontab_words(expression: str, language: str) -> str:
     line = crontab.parse(expression)
-    phrases = _Phrases(language)
-    parts = line.parts
-    by_month: list[str] = []
-    if line.days and len(line.days) < 31:
-        numbers = [item for item in parts["day"].split(",") if item != "L"]
-        by_month.append(phrases.day(",".join(numbers)))
+    phrases = phrases_for(language)
+    by_month = [phrases.days(sorted(line.days))] if 0 < len(line.days) < 31 else []
     if line.last_day:
-        by_month.append(phrases.day("L"))
-    positions = [phrases.position(weekday, nth) for weekday, nth in sorted(line.positions)]
-    weekdays = phrases.weekdays(line.weekdays) if line.weekdays and len(line.weekdays) < 7 else ""
-    by_week = [*positions, *([weekdays] if weekdays else [])]
-    everyday = len(line.days) == 31 if line.either_day else False
-    if line.either_day and not everyday and len(line.weekdays) < 7:
-        days = phrases.alternatives([*by_month, *by_week])
+        by_month.append(phrases.last_day())
+    by_week = [phrases.position(weekday, nth) for weekday, nth in sorted(line.positions)]
+    if 0 < len(line.weekdays) < 7:
+        alone = not by_week and not (by_month and line.either_day)
+        by_week.append(phrases.weekdays(sorted(line.weekdays), alone=alone))
+    if line.either_day and len(line.days) < 31 and len(line.weekdays) < 7:
+        days = [_either([*by_month, *by_week])]
     elif line.either_day:
-        days = ""  # One of the two takes every day, so the other adds nothing.
+        days = []  # One of the two takes every day, so the other adds nothing.
     elif len(line.weekdays) == 7:
-        days = phrases.alternatives(by_month)
+        days = [_either(by_month)]
     else:
-        days = phrases.both(phrases.alternatives(by_month), phrases.alternatives(by_week))
-    return phrases.sentence(parts["second"], parts["minute"], parts["hour"], days, parts["month"], line)
+        days = _both(_either(by_month), _either(by_week))
+    parts = line.parts
+    return _joined(
+        [phrases.time(parts["second"], parts["minute"], parts["hour"]), *days, *_months(phrases, line.months)]
+    )
 
 
 @lru_cache(maxsize=2048)
 def _field_words(given: tuple[tuple[str, str], ...], language: str) -> str:
     fields = effective_fields(given)
-    phrases = _Phrases(language)
+    phrases = phrases_for(language)
     by_month: list[str] = []
     if fields["day"] != "*":
         items = fields["day"].split(",")
         numbers = [item for item in items if item[0] in "*0123456789" and " " not in item]
         if numbers:
-            by_month.append(phrases.day(",".join(numbers)))
+            by_month.append(phrases.days(field_values("day", ",".join(numbers))))
         if "last" in items:
-            by_month.append(phrases.day("L"))
+            by_month.append(phrases.last_day())
         for item in items:
             place, _, name = item.partition(" ")
             if name:
                 nth = crontab.LAST if place == "last" else int(place[0])
-                by_month.append(phrases.position(weekday_numbers(name)[0], nth))
-    days = phrases.alternatives(by_month)
-    if fields["day_of_week"] != "*":
-        numbers_of_week = weekday_numbers(fields["day_of_week"])
-        if len(numbers_of_week) < 7:
-            days = phrases.both(days, phrases.weekdays(frozenset(numbers_of_week)))
-    text = phrases.sentence(fields["second"], fields["minute"], fields["hour"], days, fields["month"], None)
-    if fields["week"] != "*":
-        text += gettext(", in ISO week %(weeks)s") % {"weeks": fields["week"].replace(",", ", ")}
+                by_month.append(phrases.position(WEEKDAYS.index(name), nth))
+    weekdays = field_values("day_of_week", fields["day_of_week"])
+    days = _both(_either(by_month), phrases.weekdays(weekdays) if len(weekdays) < 7 else "")
+    parts = [phrases.time(fields["second"], fields["minute"], fields["hour"]), *days]
+    parts += _months(phrases, field_values("month", fields["month"]))
+    weeks = field_values("week", fields["week"])
+    if len(weeks) < 53:
+        parts.append(_weeks(weeks))
     if fields["year"] != "*":
-        text += phrases.year(fields["year"])
-    return text
+        parts.append(_years(fields["year"]))
+    return _joined(parts)
 
 
-class _Phrases:
-    """cron-descriptor's phrases in one language, each of one field. They begin with a comma and a space."""
-
-    def __init__(self, language: str) -> None:
-        self._language = language
-        self._options = Options(locale_code=_descriptor_locale(language), use_24hour_time_format=True)
-
-    def _describer(self, *parts: str) -> ExpressionDescriptor:
-        return ExpressionDescriptor(" ".join(parts), self._options)
-
-    def day(self, text: str) -> str:
-        return self._named(self._describer("0", "0", "0", text, "*", "*").get_day_of_month_description())
-
-    def position(self, weekday: int, nth: int) -> str:
-        number = (weekday + 1) % 7
-        text = f"{number}L" if nth == crontab.LAST else f"{number}#{nth}"
-        return self._named(self._describer("0", "0", "0", "*", "*", text).get_day_of_week_description())
-
-    def weekdays(self, numbers: frozenset[int]) -> str:
-        # Monday to Saturday are 1 to 6 on both sides; Sunday, 6 here and 0 there, goes last.
-        text = runs(sorted(number for number in numbers if number < 6), lambda number: str(number + 1))
-        text = ",".join(filter(None, [text, "0" if 6 in numbers else ""]))
-        return self._named(self._describer("0", "0", "0", "*", "*", text).get_day_of_week_description())
-
-    def year(self, text: str) -> str:
-        return str(self._describer("0", "0", "0", "*", "*", "*", text).get_year_description())
-
-    def alternatives(self, phrases: list[str]) -> str:
-        """Join phrases of which any may match."""
-        if len(phrases) < 2:
-            return "".join(phrases)
-        rest = [phrase.removeprefix(", ").removeprefix("only ") for phrase in phrases[1:]]
-        return phrases[0] + "".join(gettext(", or %(day)s") % {"day": phrase} for phrase in rest)
-
-    def both(self, by_month: str, by_week: str) -> str:
-        if not by_month or not by_week:
-            return by_month or by_week
-        return by_month + by_week + gettext(" (both must match)")
-
-    def sentence(self, second: str, minute: str, hour: str, days: str, month: str, line: crontab.Crontab | None) -> str:
-        text = self._time(second, minute, hour, line)
-        month_phrase = ""
-        if month != "*":
-            month_phrase = self._named(self._describer("0", "0", "0", "*", month, "*").get_month_description())
-        return text + days + month_phrase
-
-    def _time(self, second: str, minute: str, hour: str, line: crontab.Crontab | None) -> str:
-        # In English our own words are shorter; other languages keep cron-descriptor's, which are translated.
-        own = _listed(second, minute, hour) or _hourly(second, minute, hour) if self._language.startswith("en") else ""
-        if own:
-            return own
-        return str(self._describer(second, minute, hour, "*", "*", "*").get_full_description())
-
-    def _named(self, text: str) -> str:
-        """Translate the names of weekdays and months, which cron-descriptor takes from the process's locale."""
-        if self._language.startswith("en"):
-            return text
-        for number, name in enumerate(_ENGLISH_WEEKDAYS):
-            text = text.replace(name, str(dates.WEEKDAYS[number]))
-        for number, name in enumerate(_ENGLISH_MONTHS, 1):
-            text = text.replace(name, str(dates.MONTHS[number]))
-        return text
+def _weeks(numbers: Sequence[int]) -> str:
+    step = step_of(numbers)
+    if step > 1:
+        message = ngettext(
+            "every %(step)d ISO week from week %(first)d to week %(last)d",
+            "every %(step)d ISO weeks from week %(first)d to week %(last)d",
+            step,
+        )
+        return message % {"step": step, "first": numbers[0], "last": numbers[-1]}
+    message = ngettext("in ISO week %(weeks)s", "in ISO weeks %(weeks)s", len(numbers))
+    return message % {"weeks": spans(numbers)}
 
 
-def _listed(second: str, minute: str, hour: str) -> str:
-    """Return “At 09:00 and 09:30” for the few times of day that plain lists of numbers make."""
-    fields = [field.split(",") for field in (hour, minute, second)]
-    if not all(item.isdigit() for field in fields for item in field):
-        return ""
-    hours, minutes, seconds = (sorted({int(item) for item in field}) for field in fields)
-    if len(hours) * len(minutes) * len(seconds) > _LIST_LIMIT:
-        return ""
-    shape = "{:02}:{:02}" if seconds == [0] else "{:02}:{:02}:{:02}"
-    *head, last = [shape.format(h, m, s) for h in hours for m in minutes for s in seconds]
-    return f"At {', '.join(head)} and {last}" if head else f"At {last}"
+def _years(text: str) -> str:
+    items = [_year(item) for item in text.split(",")]
+    return (
+        items[0]
+        if text.startswith("*/") and len(items) == 1
+        else gettext("only in %(years)s") % {"years": listed(items)}
+    )
 
 
-def _hourly(second: str, minute: str, hour: str) -> str:
-    """Return “Every 2 hours from 09:05 to 17:05” for one minute of a range of hours."""
-    span, _, step_text = hour.partition("/")
-    first_text, dash, last_text = span.partition("-")
-    if not (dash and minute.isdigit() and second.isdigit() and first_text.isdigit() and last_text.isdigit()):
-        return ""
-    step = int(step_text or 1)
-    hours = range(int(first_text), int(last_text) + 1, step)
-    if len(hours) < 2:
-        return ""
-    tail = f":{int(minute):02}" + (f":{int(second):02}" if int(second) else "")
-    rhythm = "Every hour" if step == 1 else f"Every {step} hours"
-    return f"{rhythm} from {hours[0]:02}{tail} to {hours[-1]:02}{tail}"
+def _year(item: str) -> str:
+    span, _, step_text = item.partition("/")
+    first, dash, last = span.partition("-")
+    if not step_text:
+        return gettext("%(first)s to %(last)s") % {"first": first, "last": last} if dash else item
+    step = int(step_text)
+    values = {"step": step, "first": MIN_YEAR if first == "*" else first, "last": last}
+    if dash:
+        message = ngettext(
+            "every %(step)d year from %(first)s to %(last)s", "every %(step)d years from %(first)s to %(last)s", step
+        )
+    else:
+        message = ngettext("every %(step)d year from %(first)s", "every %(step)d years from %(first)s", step)
+    return message % values
 
 
-@lru_cache(maxsize=64)
-def _descriptor_locale(language: str) -> str:
-    """Return cron-descriptor's locale for a Django language: the same, one of the same language, or English."""
-    folder = Path(cron_descriptor.__file__).parent / "locale"
-    known = sorted(path.stem for path in folder.glob("*.mo"))
-    wanted = to_locale(language)
-    if wanted in known:
-        return wanted
-    if language.startswith("zh-hant"):
-        return "zh_TW"
-    base = wanted.partition("_")[0]
-    if f"{base}_{base.upper()}" in known:
-        return f"{base}_{base.upper()}"
-    return next((name for name in known if name.partition("_")[0] == base), "en_US")
+def _months(phrases: Phrases, numbers: Sequence[int]) -> list[str]:
+    return [phrases.months(numbers)] if len(numbers) < 12 else []
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _either(phrases: Sequence[str]) -> str:
+    """Join phrases of which any may match."""
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return _joined([phrases[0], *(gettext("or %(day)s") % {"day": phrase} for phrase in phrases[1:])])
+
+
+def _both(by_month: str, by_week: str) -> list[str]:
+    if not by_month or not by_week:
+        return [by_month or by_week]
+    return [gettext("%(day)s, %(weekday)s (both must match)") % {"day": by_month, "weekday": by_week}]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import override_settings
 from django.utils import translation
 
+from app_scheduler import triggers
 from app_scheduler.triggers import describe, parse_expression, warnings_for
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -35,7 +40,7 @@ NOW = datetime(2026, 9, 1, tzinfo=UTC)
         ("0 9-17 * * *", "Every hour from 09:00 to 17:00"),
         ("0 3 15 * 1", "At 03:00, on day 15 of the month, or on Monday"),
         ("cron day=13 day_of_week=fri", "At 00:00, on day 13 of the month, only on Friday (both must match)"),
-        ("0 0 */2 * mon", "At 00:00, every 2 days, only on Monday (both must match)"),
+        ("0 0 */2 * mon", "At 00:00, every 2 days from day 1 to day 31 of the month, only on Monday (both must match)"),
         ("0 3 L,15 * *", "At 03:00, on day 15 of the month, or on the last day of the month"),
         ("0 3 * * mon#1", "At 03:00, on the first Monday of the month"),
         ("0 3 * * 5L", "At 03:00, on the last Friday of the month"),
@@ -54,7 +59,27 @@ NOW = datetime(2026, 9, 1, tzinfo=UTC)
         ("calendar years=1 from 2026-01-05", "Every year on 5 January at 00:00, from 5 Jan 2026"),
         ("at 2026-12-01 12:00", "Once, on Tue 1 Dec 2026 at 12:00"),
         ("at 2026-12-01T12:00:00+00:00 in Asia/Kathmandu", "Once, on Tue 1 Dec 2026 at 17:45 (Asia/Kathmandu)"),
-        ("every 3h | @daily", "Any of: every 3 hours or at 00:00"),
+        ("0 9 * * fri-tue", "At 09:00, Friday through Tuesday"),
+        ("0 9 * nov-feb *", "At 09:00, November through February"),
+        ("0 22-2 * * *", "Every hour from 22:00 to 02:00"),
+        ("15 22-2/2 * * *", "Every 2 hours from 22:15 to 02:15"),
+        ("0 0 28-3 * *", "At 00:00, on days 1 to 3 and 28 to 31 of the month"),
+        ("0 4 8-14 * *", "At 04:00, from day 8 to day 14 of the month"),
+        ("0 9 1 */3 *", "At 09:00, on day 1 of the month, only in January, April, July and October"),
+        ("cron week=*/2 day_of_week=mon", "At 00:00, only on Monday, every 2 ISO weeks from week 1 to week 53"),
+        ("cron week=1,2,9-11 hour=5", "At 05:00, in ISO weeks 1, 2 and 9 to 11"),
+        ("cron year=*/2 day=1 hour=5", "At 05:00, on day 1 of the month, every 2 years from 1970"),
+        (
+            "cron year=2027,2029-2031,2040/5",
+            "At 00:00, on day 1 of the month, only in January, only in 2027, 2029 to 2031 and every 5 years from 2040",
+        ),
+        ("cron second=*/10", "Every 10 seconds"),
+        ("30 0 9 * * *", "At 09:00:30"),
+        (
+            "every 3h | 0 9 * * 1 in UTC | at 2027-01-01",
+            "Any of: every 3 hours; at 09:00, only on Monday (UTC); or once, on Fri 1 Jan 2027 at 00:00",
+        ),
+        ("every 3h | @daily", "Any of: every 3 hours; or at 00:00"),
     ],
 )
 def test_each_schedule_has_its_sentence(expression: str, sentence: str) -> None:
@@ -116,3 +141,50 @@ def test_warnings_say_what_will_surprise(expression: str, warning: str) -> None:
 def test_an_ordinary_schedule_has_no_warning(expression: str) -> None:
     with override_settings(TIME_ZONE="Asia/Kathmandu"):
         assert warnings_for(parse_expression(expression), anchor=NOW, now=NOW) == []
+
+
+def strings_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the strings of a module that gettext does not see, but its docstrings."""
+    tree = ast.parse(path.read_text())
+    seen: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and "gettext" in node.func.id:
+            seen.update(each for argument in node.args for each in ast.walk(argument))
+        elif isinstance(node, ast.Expr):
+            seen.update(ast.walk(node) if isinstance(node.value, ast.Constant) else ())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in seen:
+            yield node.lineno, node.value
+
+
+# Programmers' errors and what stands in a line of code, not on a page.
+NOT_FOR_PEOPLE = {
+    "A moment needs a time zone.",
+    "Cannot describe the trigger %s",
+    "0 0 1 1 *",
+    "0 0 1 * *",
+    "0 0 * * 0",
+    "0 0 * * *",
+    "0 * * * *",
+    "0123456789",
+    "any of ",
+    "any of\\s",
+    "At %(times)s",  # Asked whether the catalogue has it.
+    "every 1h 30m",
+    "cron hour=3 day_of_week=mon-fri",
+    "calendar months=2 hour=9",
+    "jitter 30s",
+    "in Australia/Sydney",
+    "from 2026-01-01",
+    "until 2026-12-31",
+}
+
+
+@pytest.mark.parametrize("path", sorted(Path(triggers.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_whatever_people_read_is_translated(path: Path) -> None:
+    said = {
+        text
+        for _, text in strings_of(path)
+        if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}|^[A-Z][a-z]+ |%\(", text) and text not in NOT_FOR_PEOPLE
+    }
+    assert said == set()
