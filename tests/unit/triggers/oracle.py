@@ -218,7 +218,9 @@ def _times_of_day(document: dict[str, Any]) -> tuple[set[tuple[int, int, int]], 
         [value for value in RANGES[name] if any(_in_item(value, item, RANGES[name], (), 0) for item in text.split(","))]
         for name, text in texts.items()
     ]
-    return set(itertools.product(*taken)), not any(text.startswith("*") for text in texts.values())
+    return {(hour, minute, second) for hour, minute, second in itertools.product(*taken)}, not any(
+        text.startswith("*") for text in texts.values()
+    )
 
 
 @lru_cache(maxsize=4096)
