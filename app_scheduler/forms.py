@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.apps import apps
+from django.utils import timezone
 from django.utils.text import Truncator, slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -277,6 +278,7 @@ class JobForm(ConsoleForm):
     cron_year = _line(_("year"))
     cron_expression = _line(_("or a crontab line"), size=30, placeholder="*/15 9-17 * * mon-fri", spellcheck="false")
     date_run_date = forms.CharField(label=_("when"), required=False, widget=NativeDateTimeInput)
+    run_past_at_once = forms.BooleanField(label=_("If this moment has passed, run at once"), required=False)
     calendar_years = _count(_("years"), placeholder="0")
     calendar_months = _count(_("months"), placeholder="0")
     calendar_weeks = _count(_("weeks"), placeholder="0")
@@ -456,9 +458,11 @@ class JobForm(ConsoleForm):
             for name, messages in error.errors.items():
                 for message in messages:
                     self.add_error(name if name in self.fields else "trigger_type", message)
+        now = timezone.now()
+        checked = services.with_past_at_once(data, now) if cleaned.get("run_past_at_once") else data
         try:
             # Only the faults matter: the service cleans again, in the moment of writing.
-            documents.clean(data, base=self.base)
+            documents.clean(checked, base=self.base, now=now)
         except InvalidInput as error:
             told = {p: m for p, m in error.errors.items() if p.partition(".")[0] not in ignored}
             if told:
@@ -472,14 +476,22 @@ class JobForm(ConsoleForm):
         """Create or change the job; on a refusal return None, with its messages in the form."""
         data = dict(self.document)
         reason = self.cleaned_data.get("reason", "")
+        at_once = bool(self.cleaned_data.get("run_past_at_once"))
         try:
             if self.spec is None or self.base is None:
-                return services.create_job(data, actor, reason=reason)
+                return services.create_job(data, actor, reason=reason, run_past_at_once=at_once)
             if data.get("paused") == self.base["paused"]:
                 data.pop("paused")
             revision = self.cleaned_data.get("revision", "")
             expected = int(revision) if revision.isdecimal() else -1
-            return services.change_job(self.spec.job_id, data, actor, expected_revision=expected, reason=reason)
+            return services.change_job(
+                self.spec.job_id,
+                data,
+                actor,
+                expected_revision=expected,
+                reason=reason,
+                run_past_at_once=at_once,
+            )
         except InvalidInput as error:
             self.is_stale = "revision" in error.errors
             self.report(error)

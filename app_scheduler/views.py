@@ -70,20 +70,22 @@ def trigger_preview(data: Mapping[str, Any], spec: JobSpec | None = None, *, mor
         document = trigger_from(data)
     except InvalidInput as error:
         return TriggerPreview(errors=[(_label(name), text) for name, texts in error.errors.items() for text in texts])
-    return document_preview(document, spec, more=more)
+    return document_preview(document, spec, more=more, run_past_at_once=bool(data.get("run_past_at_once")))
 
 
-def document_preview(document: Document, spec: JobSpec | None = None, *, more: bool = False) -> TriggerPreview:
+def document_preview(
+    document: Document, spec: JobSpec | None = None, *, more: bool = False, run_past_at_once: bool = False
+) -> TriggerPreview:
     """Return what a trigger document means, for a new job or as the schedule of ``spec``."""
     now = timezone.now()
     count = MORE_TICKS if more else TICKS
     try:
-        if spec is not None and document == spec.trigger:
+        if spec is not None and document == spec.trigger and not run_past_at_once:
             ticks = _ticks_of(spec, now, count + 1)
             warnings = triggers.warnings_for(document, anchor=spec.anchor, now=now)
         else:
-            planned = services.preview(document, count=count + 1)
-            ticks, warnings = planned.upcoming, planned.warnings
+            planned = services.preview(document, count=count + 1, run_past_at_once=run_past_at_once)
+            document, ticks, warnings = planned.trigger, planned.upcoming, planned.warnings
     except InvalidInput as error:
         return TriggerPreview(errors=[("", text) for texts in error.errors.values() for text in texts])
     changed = spec is not None and document != spec.trigger

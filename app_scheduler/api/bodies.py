@@ -90,6 +90,9 @@ class PreviewBody(Body):
     trigger = serializers.JSONField(required=False, allow_null=True, default=None)
     count = count_field(MAX_PREVIEW, 10, help_text="How many moments to tell.")
     after = MomentField(required=False, allow_null=True, default=None, help_text="Now, where left out.")
+    run_past_at_once = serializers.BooleanField(
+        default=False, help_text="Take a date that has passed for this moment, instead of refusing it."
+    )
 
 
 class NoteBody(Body):

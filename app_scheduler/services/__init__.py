@@ -40,6 +40,7 @@ from app_scheduler.services.jobs import (
     resume_job,
     resume_jobs,
     upcoming_ticks,
+    with_past_at_once,
 )
 from app_scheduler.services.previews import MAX_PREVIEW, Preview, preview
 from app_scheduler.services.repairs import (
@@ -103,4 +104,5 @@ __all__ = [
     "run_now",
     "status",
     "upcoming_ticks",
+    "with_past_at_once",
 ]

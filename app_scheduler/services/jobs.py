@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,10 +33,13 @@ def get_job(job_id: str) -> JobSpec:
     return spec
 
 
-def create_job(data: Mapping[str, Any], actor: Actor, *, reason: str = "") -> JobSpec:
-    """Create a job from a document. Raises ``InvalidInput``, or ``JobExists`` where the id is taken."""
+def create_job(data: Mapping[str, Any], actor: Actor, *, reason: str = "", run_past_at_once: bool = False) -> JobSpec:
+    """Create a job from a document. Raises ``InvalidInput``, or ``JobExists`` where the id is taken.
+
+    A date in the past is refused, unless somebody insists: with ``run_past_at_once`` it becomes this moment.
+    """
     now = utc_now()
-    document = documents.clean(data, now=now)
+    document = documents.clean(with_past_at_once(data, now) if run_past_at_once else data, now=now)
     if data.get("id") in (None, ""):
         document["id"] = _free_id(document["id"])
     elif DjangoJob.objects.filter(id=document["id"]).exists():
@@ -50,6 +54,14 @@ def create_job(data: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Jo
     return get_job(document["id"])
 
 
+def with_past_at_once(data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return a document whose trigger, if its date has passed, is due now. A fault is left to the document's check."""
+    source = dict(data)
+    with suppress(InvalidInput):
+        source["trigger"] = triggers.brought_forward(source.get("trigger"), now=now)
+    return source
+
+
 def change_job(
     job_id: str,
     data: Mapping[str, Any],
@@ -58,8 +70,11 @@ def change_job(
     partial: bool = True,
     expected_revision: int | None = None,
     reason: str = "",
+    run_past_at_once: bool = False,
 ) -> JobSpec:
     """Change a job. What ``data`` leaves out stays (``partial``) or takes its default; whether it is paused stays.
+
+    ``run_past_at_once`` as in ``create_job``.
 
     Raises ``JobNotFound``, ``InvalidInput``, and ``InvalidInput`` at ``revision`` where somebody else changed the
     job since ``expected_revision`` was read, so that nothing of theirs is undone unseen.
@@ -70,7 +85,7 @@ def change_job(
             raise InvalidInput(
                 {"revision": "Somebody changed this job while you had it open. Load it again and repeat your change."}
             )
-        change = plan_change(spec, data, partial=partial)
+        change = plan_change(spec, data, partial=partial, run_past_at_once=run_past_at_once)
         if not change.fields and change.pause is None:
             return spec
         with transaction.atomic():
@@ -105,9 +120,13 @@ def change_message(change: PlannedChange, reason: str) -> str:
     return diff(change.before, change.document, reason)
 
 
-def plan_change(spec: JobSpec, data: Mapping[str, Any], *, partial: bool = True) -> PlannedChange:
+def plan_change(
+    spec: JobSpec, data: Mapping[str, Any], *, partial: bool = True, run_past_at_once: bool = False
+) -> PlannedChange:
     """Work out a change without writing anything. Raises ``InvalidInput``."""
     now = utc_now()
+    if run_past_at_once and "trigger" in data:
+        data = with_past_at_once(data, now)
     before = documents.of(spec)
     if "id" in data and data["id"] not in (None, "", spec.job_id):
         raise InvalidInput(

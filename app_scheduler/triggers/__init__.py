@@ -11,7 +11,7 @@ from .cautions import warnings_for
 from .documents import KINDS, Document, kind_of
 from .expressions import format_expression, parse_expression
 from .forms import FORM_FIELDS, from_form_data, to_form_data
-from .normalising import normalise
+from .normalising import brought_forward, normalise
 from .schedules import COUNT_LIMIT, Schedule, schedule_for, schedule_of_text, upcoming
 from .words import describe
 
@@ -22,6 +22,7 @@ __all__ = [
     "Document",
     "ExactTrigger",
     "Schedule",
+    "brought_forward",
     "describe",
     "document_of",
     "format_expression",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext
 
 from app_scheduler.exceptions import InvalidInput
 
-from .documents import Document, canonical, end_of, shown_moment, start_of
+from .documents import Document, canonical, end_of, moment_of, shown_moment, start_of
 from .expressions import parse_expression
 from .schedules import cron_of, schedule_for
+from .values import zone_of
 
 
 def normalise(document: object, *, now: datetime | None = None, allow_past: bool = False) -> Document:
@@ -54,6 +55,26 @@ def _normalised_expression(text: str, *, now: datetime, allow_past: bool) -> Doc
     return result
 
 
+def brought_forward(document: object, *, now: datetime) -> Document:
+    """Return the canonical copy of a document in which each single date that has passed is the next second.
+
+    This is how staff insist on a date in the past. What is stored is then that moment, which has its
+    tick once and is refused like any other date once it has passed. Raises InvalidInput for a bad document.
+    """
+    result = normalise(document, now=now, allow_past=True)
+    if result["type"] == "any":
+        return {**result, "triggers": [_brought_forward(child, now) for child in result["triggers"]]}
+    return _brought_forward(result, now)
+
+
+def _brought_forward(document: Document, now: datetime) -> Document:
+    if document["type"] != "date" or moment_of(document["run_date"], document) > now:
+        return document
+    # A whole second, and one that is still to come.
+    soon = now.replace(microsecond=0) + timedelta(seconds=1)
+    return {**document, "run_date": soon.astimezone(zone_of(document)).isoformat()}
+
+
 def refuse_never_firing(document: Document, *, now: datetime) -> None:
     """Raise InvalidInput when the schedule, or any one of several, has no tick after ``now``."""
     if now.tzinfo is None:
@@ -75,7 +96,9 @@ def refuse_never_firing(document: Document, *, now: datetime) -> None:
 def _reason(document: Document, now: datetime) -> tuple[str, str]:
     """Return the field at fault and what to do about it."""
     if document["type"] == "date":
-        message = gettext("This schedule never fires: %(moment)s is in the past. Choose a later time.")
+        message = gettext(
+            "This schedule never fires: %(moment)s is in the past. Choose a later time, or let it run at once."
+        )
         return "run_date", message % {"moment": shown_moment(document["run_date"])}
     end = end_of(document)
     if end is not None and end <= now:

@@ -90,6 +90,11 @@ def _document(*, change: bool = False) -> dict[str, Any]:
 class NewJob(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """The document of a new job. What is read-only in an answer is ignored."""
 
+    run_past_at_once = serializers.BooleanField(
+        required=False,
+        help_text="Whether a date that has passed is to run at once, instead of being refused. It is not kept: what is "
+        "stored is the moment at which the job then runs.",
+    )
     replace_existing = serializers.BooleanField(
         default=False, help_text="Where the id is taken: change that job, as PUT does, rather than refuse."
     )

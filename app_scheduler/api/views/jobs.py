@@ -27,6 +27,7 @@ from app_scheduler.api.queries import ExplainQuery, JobQuery, ReasonQuery, Upcom
 from app_scheduler.api.schema import operations
 from app_scheduler.api.views.base import ConsoleView, ListView
 from app_scheduler.api.views.executions import location_of
+from app_scheduler.engine.queue import utc_now
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.models import JobSpec
 
@@ -54,15 +55,22 @@ class _JobWriter(ConsoleView):
     def change(self, job_id: str, body: dict[str, Any], *, partial: bool) -> JobSpec:
         reason = ReasonQuery.read(self.request)["reason"]
         revision = _take_revision(body)
+        at_once = _take_flag(body, "run_past_at_once")
         if "paused" in body and not self.request.user.has_perm(PAUSE_JOB):
             # Sent back as it was, it changes nothing and needs nothing.
-            plan = services.plan_change(services.get_job(job_id), body, partial=partial)
+            plan = services.plan_change(services.get_job(job_id), body, partial=partial, run_past_at_once=at_once)
             if plan.pause is not None:
                 require(self.request, PAUSE_JOB)
             del body["paused"]
         try:
             return services.change_job(
-                job_id, body, self.actor, partial=partial, expected_revision=revision, reason=reason
+                job_id,
+                body,
+                self.actor,
+                partial=partial,
+                expected_revision=revision,
+                reason=reason,
+                run_past_at_once=at_once,
             )
         except InvalidInput as error:
             if "revision" in error.errors:
@@ -84,9 +92,13 @@ class JobList(_JobWriter, ListView):
         if existing is not None:
             require(request, CHANGE_JOB)
             return Response(representations.job(self.change(existing, body, partial=False)))
-        if "paused" in body and not request.user.has_perm(PAUSE_JOB) and documents.clean(body)["paused"]:
-            require(request, PAUSE_JOB)
-        spec = services.create_job(body, self.actor, reason=ReasonQuery.read(request)["reason"])
+        at_once = _take_flag(body, "run_past_at_once")
+        if "paused" in body and not request.user.has_perm(PAUSE_JOB):
+            checked = services.with_past_at_once(body, utc_now()) if at_once else body
+            if documents.clean(checked)["paused"]:
+                require(request, PAUSE_JOB)
+        reason = ReasonQuery.read(request)["reason"]
+        spec = services.create_job(body, self.actor, reason=reason, run_past_at_once=at_once)
         address = reverse("api:job", args=[spec.job_id], request=request)
         return Response(representations.job(spec), status.HTTP_201_CREATED, headers={"Location": address})
 
