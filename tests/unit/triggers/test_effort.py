@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.triggers import (
@@ -20,6 +22,10 @@ from app_scheduler.triggers import (
     warnings_for,
 )
 from tests.effort import calls_of
+
+from .deepness import examples
+from .strategies import DOCUMENTS
+from .test_roundtrips import JUNK, KEYS, PLAUSIBLE, TYPES, WORDS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: A preview of some 50 ms makes about so many calls.
@@ -77,7 +83,7 @@ def forget() -> None:
         cached.cache_clear()
 
 
-def preview(trigger: dict[str, Any] | str, after: datetime, count: int) -> str:
+def preview(trigger: Any, after: datetime, count: int) -> str:
     """Do all that a preview does, and return what it says first."""
     try:
         document = normalise(trigger, now=NOW)
@@ -103,3 +109,26 @@ def test_a_thousand_ticks_of_any_trigger_are_bounded(trigger: dict[str, Any] | s
     forget()
     said, calls = calls_of(lambda: preview(trigger, NOW, 1000))
     assert (bool(said), calls < 4 * MANY_CALLS) == (True, True), calls
+
+
+@examples(120)
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(WORDS, max_size=9).map(" ".join),
+        JUNK,
+        st.dictionaries(KEYS, st.one_of(JUNK, PLAUSIBLE), max_size=6),
+        st.tuples(TYPES, st.dictionaries(KEYS, PLAUSIBLE, max_size=6)).map(lambda pair: {**pair[1], "type": pair[0]}),
+    )
+)
+def test_no_input_makes_a_preview_fail_or_hang(value: Any) -> None:
+    said, calls = calls_of(lambda: preview(value, NOW, 10))
+    assert (bool(said), calls < MANY_CALLS) == (True, True), calls
+
+
+@examples(120)
+@given(DOCUMENTS)
+def test_no_valid_trigger_makes_a_preview_fail_or_hang(document: dict[str, Any]) -> None:
+    forget()
+    said, calls = calls_of(lambda: preview(document, NOW, 10))
+    assert (bool(said), calls < MANY_CALLS) == (True, True), calls
