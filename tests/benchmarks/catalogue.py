@@ -101,6 +101,17 @@ MEASURES: Mapping[str, Measure] = {
         },
         {"full": (Case(count=20_000),), "quick": (Case(count=4000),), "tiny": (Case(count=4, stored=10),)},
     ),
+    "preview": Measure(
+        "A preview of a trigger",
+        "less",
+        {
+            "first_ms": Figure("slowest of the first, ms", 1, ratio=False),
+            "median_ms": Figure("median of the rest, ms", 1, ratio=False),
+            "max_ms": Figure("slowest of the rest, ms", 1, ratio=False),
+        },
+        {"full": (Case(count=100),), "quick": (Case(count=20),), "tiny": (Case(count=2, stored=10),)},
+        ("ours",),
+    ),
     "verbs": Measure(
         "Many jobs at once",
         "less",

@@ -146,13 +146,14 @@ def test_all_of_searches_without_end_so_it_is_refused() -> None:
     class TooLong(Exception):
         pass
 
+    calls = 0
+
     def count(frame: FrameType, event: str, argument: Any) -> None:
         nonlocal calls
         calls += 1
         if calls > 200_000:
             raise TooLong
 
-    calls = 0
     stock = AndTrigger([CronTrigger(hour=3, timezone=UTC), CronTrigger(hour=4, timezone=UTC)])
     before = sys.getprofile()
     sys.setprofile(count)
