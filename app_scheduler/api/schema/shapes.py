@@ -87,14 +87,18 @@ def _document(*, change: bool = False) -> dict[str, Any]:
     }
 
 
-class NewJob(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
-    """The document of a new job. What is read-only in an answer is ignored."""
-
-    run_past_at_once = serializers.BooleanField(
+def _run_past_at_once() -> serializers.BooleanField:
+    return serializers.BooleanField(
         required=False,
         help_text="Whether a date that has passed is to run at once, instead of being refused. It is not kept: what is "
         "stored is the moment at which the job then runs.",
     )
+
+
+class NewJob(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
+    """The document of a new job. What is read-only in an answer is ignored."""
+
+    run_past_at_once = _run_past_at_once()
     replace_existing = serializers.BooleanField(
         default=False, help_text="Where the id is taken: change that job, as PUT does, rather than refuse."
     )
@@ -109,6 +113,7 @@ class NewJob(serializers.Serializer):  # type: ignore[type-arg]  # generic in it
 class JobChange(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
     """The document of a job that exists. What is read-only in an answer is ignored."""
 
+    run_past_at_once = _run_past_at_once()
     revision = serializers.IntegerField(
         required=False,
         allow_null=True,

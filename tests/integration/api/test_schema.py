@@ -108,8 +108,9 @@ def test_a_trigger_is_one_of_the_types() -> None:
 
 def test_a_document_has_the_fields_that_documents_have() -> None:
     components = schema()["components"]["schemas"]
-    assert set(documents.FIELDS) == set(components["JobChangeRequest"]["properties"]) - {"revision"}
-    assert set(documents.FIELDS) == set(components["NewJobRequest"]["properties"]) - {"revision", "replace_existing"}
+    beside = {"revision", "run_past_at_once"}
+    assert set(documents.FIELDS) == set(components["JobChangeRequest"]["properties"]) - beside
+    assert set(documents.FIELDS) == set(components["NewJobRequest"]["properties"]) - beside - {"replace_existing"}
     assert set(components["NewJobRequest"]["required"]) == {"function", "trigger"}
     assert "required" not in components["PatchedJobChangeRequest"]
     assert set(components["Job"]["required"]) == set(components["Job"]["properties"])
