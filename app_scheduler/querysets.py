@@ -17,7 +17,7 @@ class JobSpecQuerySet(models.QuerySet[Any]):
 
     def tag_names(self) -> list[str]:
         """Return each tag in use, once, sorted."""
-        rows = self.exclude(tags=[]).values_list("tags", flat=True)
+        rows = self.exclude(tags=[]).order_by().values_list("tags", flat=True).distinct()
         return sorted({tag for tags in rows if isinstance(tags, list) for tag in tags if isinstance(tag, str)})
 
 

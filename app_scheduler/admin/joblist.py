@@ -74,7 +74,7 @@ class JobRow:
     def words(self) -> str:
         if self.spec is None:
             return ""
-        return _described(json.dumps(self.spec.trigger), get_language() or "", settings.TIME_ZONE)
+        return described(json.dumps(self.spec.trigger), get_language() or "", settings.TIME_ZONE)
 
     @cached_property
     def expression(self) -> str:
@@ -164,7 +164,7 @@ class JobRow:
 
 
 @lru_cache(maxsize=2048)
-def _described(trigger: str, language: str, zone: str) -> str:
+def described(trigger: str, language: str, zone: str) -> str:
     """Return a trigger in words. Many jobs of a page have the same schedule, and it is the same at the next look."""
     return triggers.describe(json.loads(trigger))
 

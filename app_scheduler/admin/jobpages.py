@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, services, views
+from app_scheduler.admin.calendar import JobCalendar
 from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
 from app_scheduler.admin.history import entries_of, history
 from app_scheduler.admin.jobacts import history_words
@@ -36,7 +37,7 @@ SAME = timedelta(seconds=5)
 SHOWS = ("_choose", "_preview", "_pick")
 
 
-class JobPages(JobRepairs, JobCode):
+class JobPages(JobRepairs, JobCode, JobCalendar):
     """Add, change, view, delete, history, and run with other arguments."""
 
     def get_urls(self) -> list[Any]:
@@ -157,6 +158,7 @@ class JobPages(JobRepairs, JobCode):
             **_why(request, job.pk),
             "zone": str(zone),
             "executions_url": f"{executions_url}?job__id__exact={job.pk}",
+            "calendar_url": self.calendar_url(job),
             "acts": history(acts),
             "repair": self.repair_form(request, spec),
             "fault": documents.fault_of(spec),

@@ -6,6 +6,7 @@ lives in a door, and nothing here sees a request. Each act goes through this pro
 """
 
 from app_scheduler.services.audit import MAX_REASON, Actor
+from app_scheduler.services.calendar import Calendar, due_in
 from app_scheduler.services.code_defaults import (
     CodeDifference,
     DeletedDefault,
@@ -58,6 +59,7 @@ __all__ = [
     "MAX_PREVIEW",
     "MAX_REASON",
     "Actor",
+    "Calendar",
     "CodeDifference",
     "DeletedDefault",
     "Explanation",
@@ -82,6 +84,7 @@ __all__ = [
     "delete_job",
     "delete_jobs",
     "deleted_defaults",
+    "due_in",
     "explain",
     "get_execution",
     "get_job",

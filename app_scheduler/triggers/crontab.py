@@ -257,6 +257,13 @@ def compiled(text: str) -> Cron:
     """Compile a checked line for evaluation. Fixed (cron(8)): no field of the time of day begins with ``*``."""
     line = parse(text)
     fixed = not any(line.parts[name].startswith("*") for name in ("second", "minute", "hour"))
-    only_days = not line.either_day and not line.last_day
-    days = Days(line.matches, line.months, numbers=sorted(line.days) if only_days else range(1, 32))
+    days = _days(line.parts["day"], line.parts["month"], line.parts["day_of_week"])
     return Cron(days, line.hours, line.minutes, line.seconds, fixed)
+
+
+@lru_cache(maxsize=1024)
+def _days(day: str, month: str, day_of_week: str) -> Days:
+    """Return the days of all lines that agree in these fields, so that a month's are worked out once for them all."""
+    line = parse(f"0 0 {day} {month} {day_of_week}")
+    only_days = not line.either_day and not line.last_day
+    return Days(line.matches, line.months, numbers=sorted(line.days) if only_days else range(1, 32))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from calendar import isleap, monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cache, cached_property
 
@@ -110,3 +110,15 @@ class Days:
                 high = bisect_left(days, until.day) if (year, month) == (until.year, until.month) else len(days)
                 total += max(0, high - low)
         return total
+
+    def between(self, first: date, until: date) -> Iterator[date]:
+        """Yield the matching days d with first <= d < until, in their order."""
+        year, month = first.year, first.month
+        while (year, month) <= (until.year, until.month):
+            if month in self._months and (not self._next_year or self._next_year(year) == year):
+                low = first.day if (year, month) == (first.year, first.month) else 1
+                high = until.day if (year, month) == (until.year, until.month) else 32
+                for day in self._in_month(year, month):
+                    if low <= day < high:
+                        yield date(year, month, day)
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
