@@ -24,6 +24,7 @@ from app_scheduler.admin.calendar_cells import (
     Slot,
     count_words,
     legend,
+    levels_of,
     number,
     slot_of,
     times_words,
@@ -79,7 +80,7 @@ class JobCalendar(JobAdminBase):
             ],
             today=asked.address(date=view.today.isoformat()),
             bounds=(f"{FIRST_YEAR}-01-01", f"{LAST_YEAR}-12-31"),
-            legend=legend(),
+            legend=legend(view.levels),
             **view.content(),
         )
 
@@ -114,6 +115,7 @@ class View:
         self.masks = [day.minutes for day in period.days]
         self.often, self.others = calendar.apart(self.masks)
         (self.total,) = calendar.cells([self.window.full])
+        self.levels = levels_of(self.total.most)
         self._named: dict[str, Named] = {}
 
     # --- what all views share -----------------------------------------------------------------------------------------
@@ -239,6 +241,7 @@ class View:
             self.asked.address(view="day", date=hour.day.isoformat(), hour=str(hour.hour)),
             load,
             self._at(load.busiest),
+            self.levels,
             mark=mark,
             is_missing=not hour.length,
             is_chosen=self.asked.hour == hour.hour,
@@ -298,6 +301,7 @@ class View:
                 self.asked.address(view="day", date=day.date.isoformat()),
                 load,
                 self._at(load.busiest),
+                self.levels,
                 mark=gettext("the clocks change") if day.shifts else "",
                 is_missing=not day.minutes,
                 is_now=day.date == self.today,

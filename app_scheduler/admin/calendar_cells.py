@@ -10,13 +10,14 @@ from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext, ngettext
 
-from app_scheduler.admin.columns import job_url, span_words
+from app_scheduler.admin.columns import job_url
 from app_scheduler.admin.joblist import described
 from app_scheduler.models import JobSpec
 from app_scheduler.services.calendar import Cell
 
-#: The most jobs in one minute at which each level of load begins.
-LEVELS = (1, 2, 5, 10, 50)
+#: The most jobs in one minute at which each level of load begins; above them, in fifths of the highest.
+LEVELS = (1, 2, 5, 10, 20)
+Levels = tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -47,16 +48,6 @@ class Named:
     @property
     def tags(self) -> list[str]:
         return self.spec.words if self.spec else []
-
-    @property
-    def jitter(self) -> str:
-        """How much later than its tick it may start, as jitter delays the run and not the tick."""
-        trigger: Any = self.spec.trigger if self.spec else None
-        if not isinstance(trigger, dict):
-            return ""
-        documents = [trigger, *(trigger.get("triggers") or [])]
-        seconds = max((each.get("jitter") or 0 for each in documents if isinstance(each, dict)), default=0)
-        return gettext("plus up to %(span)s") % {"span": span_words(seconds)} if seconds else ""
 
 
 class Line(NamedTuple):
@@ -104,7 +95,7 @@ class DayCard:
     more: int
 
 
-def slot_of(label: str, url: str, load: Cell, busiest: str, **options: Any) -> Slot:
+def slot_of(label: str, url: str, load: Cell, busiest: str, levels: Levels, **options: Any) -> Slot:
     """Return an hour or a day; ``busiest`` is the time at which most jobs are due at once."""
     says = count_words(load.jobs) if load.jobs else gettext("nothing is due")
     peak = ""
@@ -112,7 +103,7 @@ def slot_of(label: str, url: str, load: Cell, busiest: str, **options: Any) -> S
         values = {"most": number(load.most), "when": busiest}
         says += ", " + gettext("most at once: %(most)s at %(when)s") % values
         peak = gettext("×%(most)s at %(when)s") % values
-    return Slot(label, url, load, sum(load.most >= least for least in LEVELS), says, peak, **options)
+    return Slot(label, url, load, sum(load.most >= least for least in levels), says, peak, **options)
 
 
 def count_words(jobs: int) -> str:
@@ -127,12 +118,20 @@ def number(value: int) -> str:
     return number_format(value, force_grouping=True)
 
 
-def legend() -> list[tuple[int, str]]:
+def levels_of(most: int) -> Levels:
+    """Return where each level of load begins, given the most jobs in any minute of the period."""
+    if most < 2 * LEVELS[-1]:
+        return LEVELS
+    return tuple(max(1, most * fifth // len(LEVELS)) for fifth in range(len(LEVELS)))
+
+
+def legend(levels: Levels) -> list[tuple[int, str]]:
     """Return each level of load with the number of jobs in one minute that it stands for."""
     words = ["0"]
-    for least, following in zip(LEVELS, [*LEVELS[1:], None], strict=True):
+    for least, following in zip(levels, [*levels[1:], None], strict=True):
         if following is None:
-            words.append(gettext("%(count)d or more") % {"count": least})
+            words.append(gettext("%(count)s or more") % {"count": number(least)})
         else:
-            words.append(str(least) if following - 1 == least else f"{least}–{following - 1}")
+            last = following - 1
+            words.append(number(least) if last == least else f"{number(least)}–{number(last)}")
     return list(enumerate(words))

@@ -34,13 +34,14 @@ from app_scheduler.triggers.minutes import (
 
 logger = logging.getLogger(__name__)
 
-#: A job that is due as often as this on a day is due all day long: on a day of 23 hours, each hour.
+#: A job that is due in as many hours of a day is due all day long: each hour of a day of 23, and all night but a few.
 FREQUENT = 20
 #: No schedule's ticks depend on the moment that it was set, except those of an interval and of a calendar interval.
 _WITHOUT_ANCHOR = frozenset({"cron", "date"})
 _ANY_ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
 #: A week in any zone, and more schedules than are usual.
 _KEPT_MINUTES, _KEPT_PATTERNS = 8 * 1440, 40_000
+_HOUR = (1 << 60) - 1
 _MICROSECOND = MINUTE / 60_000_000
 
 
@@ -174,11 +175,22 @@ class Calendar:
         often: list[Bundle] = []
         others: list[Bundle] = []
         for bundle in self.bundles:
-            total = bundle.ticks(self.window.full)
-            on = sum(1 for day in days if bundle.minutes & day) if total >= FREQUENT else 1
-            (often if total >= FREQUENT * on else others).append(bundle)
+            (often if _is_frequent(bundle, days) else others).append(bundle)
         often.sort(key=lambda bundle: -bundle.ticks(self.window.full))
         return often, others
+
+
+def _is_frequent(bundle: Bundle, days: Sequence[int]) -> bool:
+    """Say whether the first day on which these jobs are due has them in most of its hours."""
+    if bundle.minutes.bit_count() < FREQUENT:
+        return False
+    first = next(day for day in days if bundle.minutes & day)
+    left = (bundle.minutes & first) >> ((first & -first).bit_length() - 1)
+    hours = 0
+    while left:
+        hours += bool(left & _HOUR)
+        left >>= 60
+    return hours >= FREQUENT
 
 
 def rarest(bundles: Iterable[Bundle], days: Sequence[int], count: int) -> list[list[tuple[int, str]]]:
@@ -222,7 +234,7 @@ class Entry(NamedTuple):
 
 
 def entries(bundles: Iterable[Bundle], minutes: int, window: Window, start: int, count: int) -> list[Entry]:
-    """Return ``count`` of the jobs that are due in these minutes, from number ``start``, by first minute and id."""
+    """Return ``count`` of the jobs that are due in these minutes, from number ``start``, by first tick and id."""
     due: dict[int, list[Bundle]] = {}
     for bundle in bundles:
         if found := bundle.minutes & minutes:
@@ -233,14 +245,19 @@ def entries(bundles: Iterable[Bundle], minutes: int, window: Window, start: int,
         if start >= size:
             start -= size
             continue
-        jobs = sorted(((job, bundle) for bundle in due[minute] for job in bundle.jobs), key=lambda pair: pair[0].job_id)
-        for job, bundle in jobs[start : start + count - len(shown)]:
+        jobs = [(_place(job, 1 << minute), job.job_id, job, bundle) for bundle in due[minute] for job in bundle.jobs]
+        jobs.sort(key=lambda each: each[:2])
+        for _at, _id, job, bundle in jobs[start : start + count - len(shown)]:
             ticks = moments(job.groups, minutes, window, MOMENTS)
             shown.append(Entry(job.job_id, minute, bundle.ticks(minutes), ticks))
         start = 0
         if len(shown) >= count:
             break
     return shown
+
+
+def _place(job: Job, minute: int) -> int:
+    return min(min(places) for places, minutes in job.groups if minutes & minute)
 
 
 #: So many of the ticks of an entry are named; the others are counted.
