@@ -29,12 +29,23 @@ from app_scheduler.admin.calendar_cells import (
     slot_of,
     times_words,
 )
-from app_scheduler.admin.calendar_query import FIRST_YEAR, FREQUENT_JOBS, LAST_YEAR, VIEWS, Asked, asked_of
+from app_scheduler.admin.calendar_query import FREQUENT_JOBS, VIEWS, Asked, asked_of
 from app_scheduler.admin.columns import offset_words, span_words, state_pill
 from app_scheduler.admin.live import live_bar
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services import Calendar
-from app_scheduler.services.calendar import FREQUENT, MOVED, Cell, Entry, Held, busy, entries, rarest
+from app_scheduler.services.calendar import (
+    FIRST_YEAR,
+    FREQUENT,
+    LAST_YEAR,
+    MOVED,
+    Cell,
+    Entry,
+    Held,
+    busy,
+    entries,
+    rarest,
+)
 from app_scheduler.services.load import Day, Hour, Period, free_spans, period_of
 
 #: Jobs that an hour of the day's page shows, that a page of one hour shows, and that a day of a week or month names.

@@ -14,10 +14,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler.models import JobState
+from app_scheduler.services.calendar import FIRST_YEAR, LAST_YEAR
 
 VIEWS = {"day": _("Day"), "week": _("Week"), "month": _("Month")}
-#: Beyond these years nobody plans; within them every offset of a zone is whole minutes.
-FIRST_YEAR, LAST_YEAR = 2000, 2199
 #: In place of an hour: the jobs that are due all day long.
 FREQUENT_JOBS = "often"
 MAX_SEARCH = 200

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 from django_apscheduler.models import DjangoJobExecution
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,10 +16,13 @@ from app_scheduler.api.fields import ChoicesField, MomentField, NamesField, coun
 from app_scheduler.api.representations import EXECUTION_FIELDS
 from app_scheduler.models import ExecutionOrigin, JobOrigin, JobSpec, JobState, Status
 from app_scheduler.querysets import JobSpecQuerySet
-from app_scheduler.services import MAX_PREVIEW
+from app_scheduler.services import MAX_PREVIEW, due_jobs
+from app_scheduler.services.calendar import FIRST_YEAR, LAST_YEAR, DueJobs
 from app_scheduler.triggers import KINDS
 
 MAX_SEARCH = 200
+#: The longest period whose due jobs are told at once.
+MAX_DAYS = 31
 ORDERINGS = {
     "id": "job_id",
     "name": "name",
@@ -92,6 +97,40 @@ class JobQuery(Query):
 
 class UpcomingQuery(Query):
     count = count_field(MAX_PREVIEW, 10, help_text="How many ticks to tell.")
+
+
+class CalendarQuery(Query):
+    since = MomentField(required=False, help_text="From the minute of this moment; now where it is left out.")
+    until = MomentField(
+        required=False,
+        whole_day=True,
+        help_text=f"To the minute before this moment, at most {MAX_DAYS} days later; a day later where it is left out. "
+        "A date is the whole of its day.",
+    )
+    function = serializers.CharField(max_length=255, required=False, help_text="The dotted name of the function.")
+    tag = serializers.ListField(
+        child=serializers.CharField(max_length=50), required=False, help_text="Jobs with this tag, or with all of them."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        since = attrs.setdefault("since", timezone.now())
+        until = attrs.setdefault("until", since + timedelta(days=1))
+        if not FIRST_YEAR <= since.year <= LAST_YEAR:
+            raise serializers.ValidationError({"since": f"Give a moment in the years {FIRST_YEAR} to {LAST_YEAR}."})
+        if not timedelta() < until - since <= timedelta(days=MAX_DAYS):
+            raise serializers.ValidationError({"until": f"Give a moment after “since”, at most {MAX_DAYS} days later."})
+        return attrs
+
+    @classmethod
+    def due(cls, request: Request) -> DueJobs:
+        """Return the jobs that are due in the period that the address asks for."""
+        query = cls.read(request)
+        jobs = JobSpec.objects.all()
+        if "function" in query:
+            jobs = jobs.filter(function=query["function"])
+        for tag in query.get("tag", ()):
+            jobs = jobs.with_tag(tag.strip().lower())
+        return due_jobs(query["since"], query["until"], jobs)
 
 
 class ExplainQuery(Query):

@@ -15,7 +15,7 @@ from app_scheduler import documents, services, triggers
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, JobSpec, SchedulerInstance
 from app_scheduler.registry import RegisteredFunction
-from app_scheduler.services import Explanation, Preview, SchedulerStatus
+from app_scheduler.services import Entry, Explanation, Preview, SchedulerStatus
 
 Json = dict[str, Any]
 
@@ -250,6 +250,23 @@ def preview(found: Preview) -> Json:
         "upcoming": [tick.isoformat() for tick in found.upcoming],
         "warnings": found.warnings,
     }
+
+
+def due(found: Iterable[Entry]) -> list[Json]:
+    """Return the jobs that are due in a period, with one query for their names."""
+    rows = list(found)
+    specs = JobSpec.objects.in_bulk([row.job_id for row in rows])
+    return [
+        {
+            "job": row.job_id,
+            "name": specs[row.job_id].name,
+            "function": specs[row.job_id].function,
+            "ticks": row.ticks,
+            "upcoming": [moment(tick) for tick in row.first],
+        }
+        for row in rows
+        if row.job_id in specs
+    ]
 
 
 def scheduler(found: SchedulerStatus) -> Json:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("executions/<str:id>/acknowledge/", executions.ExecutionAcknowledge.as_view(), name="execution-acknowledge"),
     path("functions/", console.FunctionList.as_view(), name="functions"),
     path("triggers/preview/", console.TriggerPreview.as_view(), name="preview"),
+    path("upcoming/", console.Upcoming.as_view(), name="upcoming"),
     path("scheduler/", console.SchedulerView.as_view(), name="scheduler"),
     path("scheduler/pause/", console.SchedulerPause.as_view(), name="scheduler-pause"),
     path("scheduler/resume/", console.SchedulerResume.as_view(), name="scheduler-resume"),

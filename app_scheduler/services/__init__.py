@@ -6,7 +6,7 @@ lives in a door, and nothing here sees a request. Each act goes through this pro
 """
 
 from app_scheduler.services.audit import MAX_REASON, Actor
-from app_scheduler.services.calendar import Calendar, due_in
+from app_scheduler.services.calendar import Calendar, Entry, due_in, due_jobs
 from app_scheduler.services.code_defaults import (
     CodeDifference,
     DeletedDefault,
@@ -62,6 +62,7 @@ __all__ = [
     "Calendar",
     "CodeDifference",
     "DeletedDefault",
+    "Entry",
     "Explanation",
     "MissingCause",
     "PlannedChange",
@@ -85,6 +86,7 @@ __all__ = [
     "delete_jobs",
     "deleted_defaults",
     "due_in",
+    "due_jobs",
     "explain",
     "get_execution",
     "get_job",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from django.conf import settings
 from django.db.models import Case, DateTimeField, Q, TextField, When
@@ -34,6 +34,8 @@ from app_scheduler.triggers.minutes import (
 
 logger = logging.getLogger(__name__)
 
+#: Beyond these years nobody plans; within them every offset of a zone is whole minutes.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 #: A job that is due in as many hours of a day is due all day long: each hour of a day of 23, and all night but a few.
 FREQUENT = 20
 #: No schedule's ticks depend on the moment that it was set, except those of an interval and of a calendar interval.
@@ -381,3 +383,33 @@ def _apart(row: Row, groups: Groups, window: Window, now: datetime, held: list[H
         if extra and not any(minutes & extra[0].minutes for _, minutes in groups):
             groups += extra
     return groups
+
+
+class DueJobs(Sequence[Entry]):
+    """All jobs that are due in a calendar's window, by their first tick; a slice works out its own entries only."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+
+    def __len__(self) -> int:
+        return sum(len(bundle.jobs) for bundle in self._calendar.bundles)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry]: ...
+
+    def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
+        calendar = self._calendar
+        if isinstance(index, int):
+            return self[index : index + 1][0]
+        start, stop, _step = index.indices(len(self))
+        return entries(calendar.bundles, calendar.window.full, calendar.window, start, max(0, stop - start))
+
+
+def due_jobs(since: datetime, until: datetime, jobs: Any) -> DueJobs:
+    """Return the jobs that are due from the minute of ``since`` to the minute before ``until``; both are aware."""
+    start = since.astimezone(UTC).replace(second=0, microsecond=0)
+    length = -((start - until.astimezone(UTC)) // MINUTE)
+    return DueJobs(due_in(Window(start, max(0, length)), jobs))

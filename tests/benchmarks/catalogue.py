@@ -122,6 +122,20 @@ MEASURES: Mapping[str, Measure] = {
         },
         {"full": (Case(count=10_000),), "quick": (Case(count=1000),), "tiny": (Case(count=20, stored=10),)},
     ),
+    "calendar": Measure(
+        "The calendar's pages",
+        "less",
+        {
+            **{
+                f"{view}_{unit}": Figure(f"{title}, {words}")
+                for view, title in (("day", "a day"), ("week", "a week"), ("month", "a month"))
+                for unit, words in (("ms", "ms"), ("cpu_ms", "ms of CPU"))
+            },
+            "again_ms": Figure("a day once more, ms"),
+        },
+        {"full": (Case(count=10_000),), "quick": (Case(count=1000),), "tiny": (Case(count=20, stored=10),)},
+        ("ours",),
+    ),
 }
 
 

@@ -96,6 +96,13 @@ PREVIEW = {
     "upcoming": ["2026-12-01T03:00:00+11:00", "2026-12-02T03:00:00+11:00"],
     "warnings": [],
 }
+DUE = {
+    "job": NEW_JOB["id"],
+    "name": NEW_JOB["name"],
+    "function": NEW_JOB["function"],
+    "ticks": 2,
+    "upcoming": ["2026-12-01T03:00:00+11:00", "2026-12-02T03:00:00+11:00"],
+}
 CODE = {
     "job": NEW_JOB["id"],
     "document": {**NEW_JOB, "trigger": {"type": "cron", "hour": "4", "minute": "0"}},

@@ -229,6 +229,16 @@ revert_job: Operation = {
         examples.answered("A job", {**examples.JOB, "revision": 2}),
     ],
 }
+list_upcoming: Operation = {
+    "operation_id": "listUpcoming",
+    "summary": "List the jobs that are due in a period",
+    "description": "Needs `django_apscheduler.view_djangojob`. By their first tick. Ticks that are held back, since "
+    "their job is paused or broken, are left out.",
+    "tags": ["jobs"],
+    "parameters": [queries.CalendarQuery],
+    "responses": _answers({200: shapes.DueJob(many=True)}, checked=True, found=True),
+    "examples": [examples.answered("A job that is due twice", examples.DUE)],
+}
 upcoming_ticks: Operation = {
     "operation_id": "readUpcomingTicks",
     "summary": "Tell a job's next ticks",

@@ -288,6 +288,16 @@ class Upcoming(Shown):
     )
 
 
+class DueJob(Shown):
+    """A job that is due in a period."""
+
+    job = serializers.CharField(help_text="Its id.")
+    name = serializers.CharField()
+    function = serializers.CharField()
+    ticks = _whole("How often it is due in the period.", 1)
+    upcoming = serializers.ListField(child=serializers.DateTimeField(), help_text="The first few of these ticks.")
+
+
 class Explanation(Shown):
     """Why a job did or did not run at a moment."""
 

@@ -10,7 +10,7 @@ from app_scheduler import services
 from app_scheduler.api import representations
 from app_scheduler.api.bodies import Body, PreviewBody, ReasonBody
 from app_scheduler.api.permissions import PAUSE_JOB, VIEW_JOB
-from app_scheduler.api.queries import FunctionQuery
+from app_scheduler.api.queries import CalendarQuery, FunctionQuery
 from app_scheduler.api.schema import operations
 from app_scheduler.api.views.base import ConsoleView, ListView
 from app_scheduler.registry import registry
@@ -33,6 +33,14 @@ class TriggerPreview(ConsoleView):
     def post(self, request: Request) -> Response:
         body = PreviewBody.read(self.body)
         return Response(representations.preview(services.preview(body.pop("trigger"), **body)))
+
+
+class Upcoming(ListView):
+    permissions = {"GET": VIEW_JOB}
+
+    @extend_schema(**operations.list_upcoming)
+    def get(self, request: Request) -> Response:
+        return self.page(request, CalendarQuery.due(request), representations.due)
 
 
 class SchedulerView(ConsoleView):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -18,6 +19,8 @@ from django_apscheduler.models import DjangoJob
 from app_scheduler import services
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services import Actor
+from app_scheduler.services.load import period_of
+from tests.effort import calls_of
 from tests.integration.admin import jobs_site
 from tests.integration.admin.jobs_site import LIST, VIEWER, client_of, person, superuser, text_of, url_of
 
@@ -360,3 +363,14 @@ def test_the_number_of_queries_does_not_grow(client: Client, asked: dict[str, st
         page = client.get(CALENDAR, asked)
     assert len(many) == len(few) <= 18, "\n".join(query["sql"][:200] for query in many.captured_queries)
     assert len(page.content) < 250_000, "a page shows some jobs and counts the others"
+
+
+@pytest.mark.parametrize("days", [1, 31])
+def test_the_work_for_a_job_is_bounded_however_often_it_is_due(days: int) -> None:
+    _insert(timezone.now(), _mixed(range(200)))
+    period = period_of(ZoneInfo("Australia/Sydney"), date(2027, 3, 1), days)
+    services.due_in(period.window, JobSpec.objects.all())
+    window = period_of(ZoneInfo("Australia/Sydney"), date(2027, 5, 1), days).window
+    calendar, calls = calls_of(lambda: services.due_in(window, JobSpec.objects.all()))
+    assert calendar.cells([window.full])[0].ticks > days * 40 * 86_400
+    assert calls / 200 < 500, "of these jobs a fifth is due each second"

@@ -79,7 +79,7 @@ def test_each_operation_has_a_summary_a_security_and_its_errors() -> None:
             success = next(answer for code, answer in operation["responses"].items() if code.startswith("2"))
             if method != "delete":
                 assert "examples" in success["content"]["application/json"], path
-    assert count == 23
+    assert count == 24
     assert {"tokenAuth", "cookieAuth"} <= set(schema()["components"]["securitySchemes"])
 
 
@@ -159,6 +159,8 @@ def test_answers_about_the_rest_are_as_described(client: APIClient, make_job: Jo
     JobSpec.objects.update(last_status="Executed", last_execution_id=1)
     check(client.get("/api/jobs/"), "get", "/api/jobs/")
     check(client.get("/api/functions/"), "get", "/api/functions/")
+    check(client.get("/api/upcoming/"), "get", "/api/upcoming/")
+    check(client.get("/api/upcoming/?until=x"), "get", "/api/upcoming/")
     check(client.get("/api/scheduler/"), "get", "/api/scheduler/")
     check(client.post("/api/scheduler/pause/"), "post", "/api/scheduler/pause/")
     check(client.post("/api/scheduler/resume/"), "post", "/api/scheduler/resume/")
