@@ -115,7 +115,7 @@ class Days:
         """Yield the matching days d with first <= d < until, in their order."""
         year, month = first.year, first.month
         while (year, month) <= (until.year, until.month):
-            if month in self._months and (not self._next_year or self._next_year(year) == year):
+            if month in self._months and self._allows(year):
                 low = first.day if (year, month) == (first.year, first.month) else 1
                 high = until.day if (year, month) == (until.year, until.month) else 32
                 for day in self._in_month(year, month):
