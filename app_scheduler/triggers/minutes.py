@@ -71,7 +71,7 @@ def minutes_of(schedule: Schedule, window: Window) -> Groups:
         return _calendar(schedule, window)
     if isinstance(schedule, DateSchedule):
         return single(schedule.instant, window)
-    assert isinstance(schedule, AnySchedule), f"{schedule!r} has no minutes"
+    assert isinstance(schedule, AnySchedule), schedule
     return _any(schedule, window)
 
 
