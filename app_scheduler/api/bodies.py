@@ -93,6 +93,12 @@ class PreviewBody(Body):
     run_past_at_once = serializers.BooleanField(
         default=False, help_text="Take a date that has passed for this moment, instead of refusing it."
     )
+    job = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The id of the job that is to get it: the warnings know its usual duration.",
+    )
 
 
 class NoteBody(Body):

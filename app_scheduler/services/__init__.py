@@ -29,6 +29,7 @@ from app_scheduler.services.executions import (
 from app_scheduler.services.explanations import Explanation, explain
 from app_scheduler.services.imports import PlannedRow, RowAction, carry_out_import, plan_import
 from app_scheduler.services.jobs import (
+    MAX_PREVIEW,
     PlannedChange,
     change_job,
     create_job,
@@ -43,7 +44,7 @@ from app_scheduler.services.jobs import (
     upcoming_ticks,
     with_past_at_once,
 )
-from app_scheduler.services.previews import MAX_PREVIEW, Preview, preview
+from app_scheduler.services.previews import Difference, Preview, preview
 from app_scheduler.services.repairs import (
     MissingCause,
     RepointPlan,
@@ -62,6 +63,7 @@ __all__ = [
     "Calendar",
     "CodeDifference",
     "DeletedDefault",
+    "Difference",
     "Entry",
     "Explanation",
     "MissingCause",

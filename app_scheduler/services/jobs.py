@@ -22,7 +22,9 @@ from app_scheduler.models import (
     JobState,
 )
 from app_scheduler.services.audit import MAX_REASON, Actor, diff, log_all, log_jobs, names_of, with_reason
-from app_scheduler.services.previews import MAX_PREVIEW
+
+#: How many ticks are told at once.
+MAX_PREVIEW = 1000
 
 
 def get_job(job_id: str) -> JobSpec:

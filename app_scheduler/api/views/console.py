@@ -13,6 +13,7 @@ from app_scheduler.api.permissions import PAUSE_JOB, VIEW_JOB
 from app_scheduler.api.queries import CalendarQuery, FunctionQuery
 from app_scheduler.api.schema import operations
 from app_scheduler.api.views.base import ConsoleView, ListView
+from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.registry import registry
 
 
@@ -32,7 +33,12 @@ class TriggerPreview(ConsoleView):
     @extend_schema(**operations.preview_trigger)
     def post(self, request: Request) -> Response:
         body = PreviewBody.read(self.body)
-        return Response(representations.preview(services.preview(body.pop("trigger"), **body)))
+        job, trigger = body.pop("job"), body.pop("trigger")
+        try:
+            spec = services.get_job(job) if job else None
+        except JobNotFound as error:
+            raise InvalidInput({"job": str(error)}) from None
+        return Response(representations.preview(services.preview(trigger, spec=spec, **body)))
 
 
 class Upcoming(ListView):

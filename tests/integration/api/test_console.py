@@ -84,6 +84,7 @@ class TestPreview:
             ({"trigger": "every 1h", "count": 10**400}, {"count"}),
             ({"trigger": "every 1h", "after": "soon"}, {"after"}),
             ({"trigger": "every 1h", "contu": 5}, {"contu"}),
+            ({"trigger": "every 1h", "job": "nobody"}, {"job"}),
         ],
     )
     def test_what_is_wrong_is_named(self, client: APIClient, body: Any, fields: set[str]) -> None:
@@ -91,6 +92,12 @@ class TestPreview:
 
         assert response.status_code == 400
         assert set(response.json()) == fields
+
+    def test_it_warns_of_other_jobs_and_for_a_job_not_of_itself(self, client: APIClient, make_job: JobMaker) -> None:
+        make_job("sum", trigger="0 3 * * *")
+        warnings = client.post(self.ADDRESS, {"trigger": "0 3 * * *"}).json()["warnings"]
+        assert "03:07 is free" in warnings[0]
+        assert not client.post(self.ADDRESS, {"trigger": "0 3 * * *", "job": "sum"}).json()["warnings"]
 
     def test_it_is_quick(self, client: APIClient) -> None:
         body = {"trigger": "0 3 * * mon-fri | every 90m | calendar months=2 hour=9"}
