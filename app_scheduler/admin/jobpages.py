@@ -23,8 +23,19 @@ from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.jobcode import JobCode, difference_rows
 from app_scheduler.admin.joblist import JobRow, running_counts
 from app_scheduler.admin.jobrepairs import JobRepairs
+from app_scheduler.admin.schedulepanel import TriggerPreview, document_preview, trigger_preview
 from app_scheduler.exceptions import InvalidInput, JobNotFound
-from app_scheduler.forms import TRIGGER_FIELDS, ArgumentsForm, ExplainForm, JobForm, ReasonForm, pick_data
+from app_scheduler.forms import (
+    FILLS,
+    SCHEDULE_FIELDS,
+    ArgumentsForm,
+    ExplainForm,
+    Filled,
+    JobForm,
+    ReasonForm,
+    agree,
+    fill,
+)
 from app_scheduler.models import JobSpec
 from app_scheduler.registry import registry
 
@@ -34,7 +45,7 @@ HISTORY_PER_PAGE = 50
 #: How far an act's entry and the change itself may be apart.
 SAME = timedelta(seconds=5)
 #: Buttons that show something and save nothing.
-SHOWS = ("_choose", "_preview", "_pick")
+SHOWS = ("_choose", "_preview", "_more", *FILLS)
 
 
 class JobPages(JobRepairs, JobCode, JobCalendar):
@@ -85,14 +96,14 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
         spec: JobSpec | None = job.spec if job is not None else None
         options: dict[str, Any] = {"spec": spec, "may_pause": spec is None or self.has_pause_permission(request)}
         panel = None
+        filled = fill(request.POST)
         if request.method != "POST":
             asked = {"function": request.GET["function"]} if spec is None and "function" in request.GET else {}
             form = JobForm(initial=asked, **options)
-            panel = views.document_preview(spec.trigger, spec) if spec else None
-        elif any(button in request.POST for button in SHOWS):
-            typed = _with_pick(request.POST)
-            form = JobForm(typed=typed, **options)
-            panel = views.trigger_preview(typed, spec) if "_choose" not in request.POST else None
+            panel = document_preview(spec.trigger, spec, form=form) if spec else None
+        elif filled.is_filled or any(button in request.POST for button in SHOWS):
+            # A crontab line that was found in a field is shown before anything is saved.
+            form, panel = self._shown_form(request, filled, options)
         else:
             if "_saverun" in request.POST:
                 self.require(self.has_run_permission(request))
@@ -100,10 +111,29 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             saved = form.save(self.actor(request)) if form.is_valid() else None
             if saved is not None:
                 return self._after_saving(request, saved, is_new=spec is None)
-            panel = views.trigger_preview(request.POST, spec)
+            panel = trigger_preview(request.POST, spec)
         context = self._about(request, job) if job is not None else {}
         title = gettext("Change job") if spec else gettext("Add job")
-        return self.page(request, "change_form.html", title, form=form, panel=panel, spec=spec, **context)
+        return self.page(
+            request, "change_form.html", title, form=form, panel=panel, filled=filled, spec=spec, **context
+        )
+
+    def _shown_form(
+        self, request: HttpRequest, filled: Filled, options: dict[str, Any]
+    ) -> tuple[JobForm, TriggerPreview | None]:
+        """Return the form with what was typed and filled in, and what its schedule means; nothing is saved."""
+        if "_choose" in request.POST:
+            return JobForm(typed=request.POST, **options), None
+        panel = trigger_preview(filled.data, options["spec"], more="_more" in request.POST)
+        agreed = agree(filled).data
+        typed = request.POST.copy()
+        for name in SCHEDULE_FIELDS:
+            typed.pop(name, None)
+            if name in agreed:
+                typed[name] = agreed[name]
+        form = JobForm(typed=typed, **options)
+        form.show_faults(panel.faults)
+        return form, panel
 
     def _after_saving(self, request: HttpRequest, spec: JobSpec, *, is_new: bool) -> HttpResponse:
         link = job_link(spec.job_id, spec.name)
@@ -195,7 +225,7 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
                 for bound in form.option_fields
                 if bound.name != "paused"
             ],
-            panel=views.document_preview(spec.trigger, spec),
+            panel=document_preview(spec.trigger, spec),
             **self._about(request, job),
         )
 
@@ -300,15 +330,3 @@ def _why(request: HttpRequest, job_id: str) -> dict[str, Any]:
         "why_url": execution_url(answer.execution_id) if answer and answer.execution_id else "",
         "filters": request.GET.get("_changelist_filters", ""),
     }
-
-
-def _with_pick(posted: Any) -> dict[str, Any]:
-    """Return what was typed, with the schedule that was picked in place of the one typed."""
-    typed = {name: posted[name] for name in posted}
-    picked = pick_data(typed.get("_pick", ""))
-    if picked is not None:
-        kept = {
-            name: value for name, value in typed.items() if name not in TRIGGER_FIELDS or name == "trigger_timezone"
-        }
-        typed = {**kept, **picked}
-    return typed

@@ -95,12 +95,11 @@ def test_the_panel_follows_the_typing_and_says_what_is_wrong(admin_page: Page) -
     expect(panel).to_contain_text("in America/New_York")
     page.get_by_role("button", name="Show 50").click()
     expect(panel.locator("time")).to_have_count(50)
-    page.get_by_role("button", name="last day of the month").click()
+    page.get_by_role("button", name="monthly on the last day").click()
     expect(panel).to_contain_text("last day of the month")
     expect(page.get_by_label("day of month")).to_have_value("last")
-    page.locator("#id_trigger_type_expression").check()
+    page.get_by_label("In one line").fill("every 90m")
     expect(hour).to_be_hidden()
-    page.get_by_label("Schedule expression").fill("every 90m")
     expect(panel).to_contain_text("Every 90 minutes")
 
 

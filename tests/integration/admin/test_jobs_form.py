@@ -264,9 +264,8 @@ def test_each_error_is_beside_its_field_and_nothing_typed_is_lost(
     assert "Nothing was saved" in page
     for name, value in typed.items():
         if value and "\x00" not in str(value) and name not in ("trigger_type", "executor"):
-            assert (
-                json.dumps(str(value))[1:-1].replace("\\n", "\n").replace("<", "&lt;").replace(">", "&gt;") in page
-            ), name
+            for line in str(value).splitlines():
+                assert json.dumps(line)[1:-1].replace("<", "&lt;").replace(">", "&gt;") in page, name
     assert JobSpec.objects.count() == 1
 
 
@@ -384,7 +383,7 @@ def test_preview_shows_what_the_schedule_means_and_saves_nothing(client: Client)
     data = {"trigger_type": "cron", "cron_hour": "9", "trigger_timezone": "America/New_York", "_preview": "1"}
     response = client.post(ADD, data)
     assert "At 09:00" in text_of(response)
-    assert response.content.decode().count("<li><time") + response.content.decode().count('<li class="shifted"') == 10
+    assert response.content.decode().count("<time datetime") == 10
     assert not JobSpec.objects.exists()
     bad = client.post(ADD, {**data, "cron_hour": "99"})
     assert "Not a schedule yet" in text_of(bad)
@@ -405,7 +404,7 @@ def test_a_quick_pick_fills_the_schedule_and_keeps_the_rest(client: Client, key:
     for name, value in (pick_data(key) or {}).items():
         assert shown[name] == value
     assert (shown["name"], shown["interval_hours"] or "", shown["trigger_timezone"]) == ("Typed", "", "UTC")
-    assert response.content.decode().count("<time datetime") >= 10
+    assert response.content.decode().count("<time datetime") == (1 if key == "tomorrow" else 10)
 
 
 def test_the_first_button_of_the_form_saves(client: Client) -> None:
