@@ -58,7 +58,7 @@ class Preview:
 
     @property
     def warnings(self) -> list[str]:
-        return [*([self.collision.sentence] if self.collision else []), *self.cautions]
+        return [*self.cautions, *([self.collision.sentence] if self.collision else [])]
 
 
 def preview(
