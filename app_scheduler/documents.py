@@ -63,7 +63,11 @@ READ_ONLY = frozenset(
         "paused_by",
         "paused_until",
         "revision",
+        "runs_next",
         "schedule",
+        "skip_by",
+        "skip_reason",
+        "skip_tick",
         "state",
         "state_reason",
         "updated_at",
@@ -414,3 +418,7 @@ def _number(least: int, most: int, *, optional: bool = False, none_means: str = 
         return value
 
     return convert
+
+
+#: The converters of single fields, for whatever else is described by a document.
+as_text, as_tags, as_boolean, as_number = _text, _tags, _boolean, _number

@@ -63,6 +63,13 @@ class ExecutionNotFound(ConsoleError, LookupError):
         )
 
 
+class BlackoutNotFound(ConsoleError, LookupError):
+    """No blackout window has this id."""
+
+    def __init__(self, window_id: int) -> None:
+        super().__init__(f"There is no blackout window {window_id}. It may have been deleted.")
+
+
 class UnknownFunction(InvalidInput):
     """The function is not registered, so it may not be scheduled or run."""
 

@@ -112,6 +112,11 @@ class JobSpec(models.Model):
         editable=False,
         help_text="While a job is paused or broken: ticks from this moment on have no verdict yet.",
     )
+    skip_tick = models.DateTimeField(null=True, blank=True, help_text="The tick that is not to run, as somebody asked.")
+    skip_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    skip_reason = models.TextField(blank=True, default="")
 
     last_status = models.CharField(max_length=50, blank=True, default="", db_index=True)
     last_execution_id = models.BigIntegerField(null=True, blank=True)
@@ -240,6 +245,12 @@ class SchedulerLease(models.Model):
     )
     last_pause_reason = models.TextField(blank=True, default="")
     last_resumed_at = models.DateTimeField(null=True, blank=True, help_text="When the last pause of everything ended.")
+    blackouts = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        help_text="Another text after each change of the blackout windows; empty while there are none.",
+    )
 
     def __str__(self) -> str:
         return self.holder or "nobody leads"
@@ -247,6 +258,43 @@ class SchedulerLease(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.id = self.SINGLETON
         super().save(*args, **kwargs)
+
+
+class BlackoutWindow(models.Model):
+    """A span of time in which ticks do not run: of all jobs, or of those with one of its tags.
+
+    Its bounds are what the clock on the wall shows in its zone, as ``2027-03-26T00:00:00``: the first moment in it and
+    the first after it. A yearly one comes back at the same dates until ``last_year``, the year of its last beginning.
+    """
+
+    name = models.CharField(_("name"), max_length=100)
+    begins = models.CharField(_("begins"), max_length=19)
+    ends = models.CharField(_("ends"), max_length=19)
+    timezone = models.CharField(_("time zone"), max_length=64)
+    yearly = models.BooleanField(_("every year"), default=False)
+    last_year = models.PositiveSmallIntegerField(_("last year"), null=True, blank=True)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    reason = models.TextField(_("reason"), blank=True, default="")
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("set by")
+    )
+    over_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text="When it is over for good; kept from its bounds.",
+    )
+    revision = models.PositiveIntegerField(default=1, help_text="Grows with each change; a stale form is refused.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("blackout window")
+        verbose_name_plural = _("blackout windows")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DismissedDefault(models.Model):

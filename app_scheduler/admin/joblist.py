@@ -212,7 +212,7 @@ class JobList(JobAdminBase):
     list_filter = JOB_FILTERS
     list_per_page = 50
     list_max_show_all = 500
-    list_select_related = ["spec", "spec__paused_by"]
+    list_select_related = ["spec", "spec__paused_by", "spec__skip_by"]
     ordering = [F("next_run_time").asc(nulls_last=True), "pk"]
     search_fields = ["id", "spec__name", "spec__function", "spec__description", "spec__tags"]
     # The line above the list counts all jobs; Django's own count would be one more query for the same number.

@@ -85,7 +85,7 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
         return self._form_view(request, job)
 
     def find(self, object_id: str) -> Any:
-        jobs = DjangoJob.objects.select_related("spec__paused_by").defer("job_state")
+        jobs = DjangoJob.objects.select_related("spec__paused_by", "spec__skip_by").defer("job_state")
         return jobs.filter(pk=unquote(object_id).replace("\x00", "")).first()
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -77,7 +77,7 @@ class JobQuery(Query):
     def jobs(cls, request: Request) -> JobSpecQuerySet:
         """Return the jobs that the address asks for, in its order."""
         query = cls.read(request)
-        jobs = JobSpec.objects.select_related("job", "paused_by").defer("job__job_state", "code_document")
+        jobs = JobSpec.objects.select_related("job", "paused_by", "skip_by").defer("job__job_state", "code_document")
         for name in ("state", "trigger_type", "last_status", "origin"):
             if query.get(name):
                 jobs = jobs.filter(**{f"{name}__in": query[name]})

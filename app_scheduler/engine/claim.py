@@ -15,6 +15,7 @@ from datetime import datetime
 from django.db import IntegrityError
 from django_apscheduler.models import DjangoJob
 
+from app_scheduler.engine.blackouts import exceptions_for, extend_rows, forget_skips
 from app_scheduler.engine.decide import Decision, decide
 from app_scheduler.engine.dispatch import Dispatcher, Look, Waiting
 from app_scheduler.engine.due import Due, upcoming
@@ -22,6 +23,7 @@ from app_scheduler.engine.gaps import Gap
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.engine.runner import Run
 from app_scheduler.engine.sql import Guard, JSONText, update_from_values, writing
+from app_scheduler.engine.windows import NO_EXCEPTIONS
 from app_scheduler.models import JobSpec, Status
 
 logger = logging.getLogger(__name__)
@@ -62,14 +64,19 @@ def claim(
     claimed = Claimed(more=found.more, next_tick=found.next_tick)
     if not found.due:
         return claimed
-    decisions = [decide(due, now, gaps) for due in found.due]
+    exceptions = exceptions_for(found, now)
+
+    def decided() -> list[Decision]:
+        return [decide(due, now, gaps, exceptions.get(due.job_id, NO_EXCEPTIONS)) for due in found.due]
+
+    decisions = decided()
     direct = dispatcher if dispatcher is not None and not dispatcher.rest else None
     try:
         won = _write(decisions, now, direct, instance, claimed)
     except IntegrityError:
         # Some tick has its execution already, as after a schedule was moved back by hand. Find it alone.
         direct = None
-        won = [decision for decision in (decide(due, now, gaps) for due in found.due) if _write_one(decision, now)]
+        won = [decision for decision in decided() if _write_one(decision, now)]
     claimed.jobs = len(won)
     claimed.entries = [entry for decision in won for entry in decision.entries]
     following = [decision.next_run_time for decision in won if decision.next_run_time is not None]
@@ -88,6 +95,7 @@ def _write(
 ) -> list[Decision]:
     with writing():
         won = _advance_ticks(decisions)
+        extend_rows(won, now)
         rows = _waiting(won)
         look = dispatcher.decide([row for row, *_ in rows if row.available_at <= now], now) if dispatcher else Look()
         entry_of = {id(row): (entry, due) for row, entry, due in rows}
@@ -155,6 +163,7 @@ def _advance_ticks(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def _write_states(won: Sequence[Decision]) -> None:
+    forget_skips(won)
     changed = [d for d in won if d.state != d.spec.state]
     update_from_values(
         JobSpec,

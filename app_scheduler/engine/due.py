@@ -10,7 +10,7 @@ from typing import Any
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler.engine.sql import moment_column, moments, read
-from app_scheduler.models import JobSpec
+from app_scheduler.models import JobSpec, SchedulerLease
 
 
 @dataclass(slots=True)
@@ -34,22 +34,28 @@ class Due:
     max_retries: int
     retry_backoff: int
     last_status: str
+    skip_tick: datetime | None = None
 
 
 @dataclass(slots=True)
 class Upcoming:
-    """What a look at the ticks found: the jobs that are due, and the tick after theirs as far as the look went."""
+    """What a look at the ticks found: the jobs that are due, and the tick after theirs as far as the look went.
+
+    ``blackouts`` is the lease's word for the blackout windows as they are now, "" where there are none.
+    """
 
     due: list[Due] = field(default_factory=list)
     next_tick: datetime | None = None
     more: bool = False
+    blackouts: str = ""
 
 
 # Paused, finished and broken jobs have no tick. Their state is read and not asked for: an index on it would tempt the
 # database to walk all jobs that are scheduled, where the index on the ticks gives the first few.
 _STATEMENT = f"""
 SELECT j.id, {{tick}}, s.state, s.revision, s.function, s.trigger, {{anchor}}, s.args, s.kwargs, s.executor,
-       s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff, s.last_status
+       s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff, s.last_status,
+       {{skip}}, (SELECT blackouts FROM {SchedulerLease._meta.db_table} WHERE id = {SchedulerLease.SINGLETON})
 FROM {{jobs}} j JOIN {JobSpec._meta.db_table} s ON s.job_id = j.id
 WHERE j.next_run_time IS NOT NULL ORDER BY j.next_run_time LIMIT %s
 """
@@ -60,7 +66,8 @@ _FIRST = f"(SELECT id, next_run_time FROM {_JOBS} WHERE next_run_time IS NOT NUL
 
 def upcoming(now: datetime, limit: int) -> Upcoming:
     """Return the first ``limit`` ticks of all jobs, parted into those that are due and the next one."""
-    columns = {"tick": moment_column("j.next_run_time"), "anchor": moment_column("s.anchor")}
+    moments_asked = {"tick": "j.next_run_time", "anchor": "s.anchor", "skip": "s.skip_tick"}
+    columns = {name: moment_column(column) for name, column in moments_asked.items()}
     found = _parted(read(_STATEMENT.format(jobs=_FIRST, **columns), [limit, limit]), now, limit)
     if found.next_tick is None and not found.more:
         # All that there are, or jobs of plain django-apscheduler, which have no definition here, stand before the rest.
@@ -71,11 +78,15 @@ def upcoming(now: datetime, limit: int) -> Upcoming:
 def _parted(rows: Sequence[tuple[Any, ...]], now: datetime, limit: int) -> Upcoming:
     _, moment = moments()
     found = Upcoming()
-    for job_id, tick, state, revision, function, trigger, anchor, *options in rows:
+    for job_id, tick, state, revision, function, trigger, anchor, *options, skip, blackouts in rows:
         next_run_time = moment(tick)
         if next_run_time > now:
             found.next_tick = next_run_time
             return found
-        found.due.append(Due(job_id, next_run_time, state, revision, function, trigger, moment(anchor), *options))
+        found.blackouts = blackouts or ""
+        due = Due(job_id, next_run_time, state, revision, function, trigger, moment(anchor), *options)
+        if skip is not None:
+            due.skip_tick = moment(skip)
+        found.due.append(due)
     found.more = len(rows) == limit
     return found

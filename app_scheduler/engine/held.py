@@ -52,11 +52,21 @@ class Passed:
         return Passed(self.job_id, self.schedule, self.first, before, self.now, self.single, self.several)
 
 
+def end_of_pause(spec: JobSpec, now: datetime) -> datetime | None:
+    """Return when a pause ended by itself before anybody looked, or None where it is ended now.
+
+    The tick at that moment and those after it are not the pause's: they were only late to be claimed.
+    """
+    until = spec.paused_until
+    return until if spec.state == JobState.PAUSED and until is not None and until <= now else None
+
+
 def passed_while_held(spec: JobSpec, now: datetime) -> Passed | None:
     """Return the ticks that passed up to ``now`` while a job was paused or broken, as its row says since when.
 
     ``spec`` has its stored values, with ``paused_by`` at hand.
     """
+    ended = end_of_pause(spec, now)
     since = spec.held_from or spec.paused_at
     if since is None:
         return None
@@ -66,9 +76,9 @@ def passed_while_held(spec: JobSpec, now: datetime) -> Passed | None:
     else:
         state = "was broken"
         began = since
-    single = with_cause(f"It {state} {span(began, now)}", spec.state_reason)
+    single = with_cause(f"It {state} {span(began, ended or now)}", spec.state_reason)
     several = with_cause(f"passed while it {state}", spec.state_reason)
-    return _passed(spec, since, now, now, f"{single}.", several)
+    return _passed(spec, since, now if ended is None else ended - MICROSECOND, now, f"{single}.", several)
 
 
 def passed_before_change(spec: JobSpec, following: datetime | None, now: datetime) -> Passed | None:

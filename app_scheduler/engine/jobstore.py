@@ -24,8 +24,9 @@ from django.db.models.functions import Coalesce
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, triggers
-from app_scheduler.engine.held import Passed, passed_before_change, passed_while_held, record
+from app_scheduler.engine.held import MICROSECOND, Passed, end_of_pause, passed_before_change, passed_while_held, record
 from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.skipping import drop_skips
 from app_scheduler.engine.sql import among, in_batches, update_from_values
 from app_scheduler.exceptions import ConsoleError, InvalidInput
 from app_scheduler.models import DismissedDefault, ExecutionDetail, JobOrigin, JobSpec, JobState
@@ -163,6 +164,9 @@ def _leave_behind(changed: Sequence[tuple[JobSpec, Change]], now: datetime) -> N
         columns = ("state_reason", "held_from", "paused_at", "paused_until", "paused_by")
         rows.append((spec.job_id, *(_raw(spec, column) for column in columns)))
     record(passed)
+    # What was to be skipped was a tick of the schedule before.
+    others = [before.job_id for before, change in changed if "trigger" in change.fields and before.skip_tick]
+    drop_skips(others)
     update_from_values(JobSpec, ["job"], ["state_reason", "held_from", "paused_at", "paused_until", "paused_by"], rows)
 
 
@@ -193,7 +197,8 @@ def pause_jobs(ids: Sequence[str], *, by: Any, reason: str, until: datetime | No
 def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
     """Let paused jobs go on with their next tick after ``now``; return the ids of those that were paused.
 
-    A job whose schedule ended meanwhile is finished, not deleted. The ticks that passed get one row for each job.
+    One whose pause has ended by itself goes on from that moment. A job whose schedule ended meanwhile is finished, not
+    deleted. The ticks that passed get one row for each job.
     """
     resumed: list[str] = []
     for batch in in_batches(ids, 5000):
@@ -220,7 +225,8 @@ def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
 def _after_pause(spec: JobSpec, now: datetime) -> tuple[datetime | None, JobState, str]:
     if fault := documents.fault_of(spec):
         return None, JobState.BROKEN, str(fault)
-    tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(now)
+    ended = end_of_pause(spec, now)
+    tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(ended - MICROSECOND if ended else now)
     if tick is None:
         return None, JobState.FINISHED, "Its schedule ended while it was paused."
     return tick, JobState.SCHEDULED, ""

@@ -30,7 +30,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 
 from app_scheduler import documents, triggers
-from app_scheduler.engine import jobstore
+from app_scheduler.engine import jobstore, skipping
 from app_scheduler.engine.jobstore import KEEP, Change, anchor_of, document_of
 from app_scheduler.engine.lease import ensure_lease
 from app_scheduler.engine.loop import LoopScheduler
@@ -289,6 +289,20 @@ class ConsoleScheduler(LoopScheduler):
         resumed = jobstore.resume_jobs(ids, now=utc_now())
         self._announce(JobEvent(EVENT_JOB_MODIFIED, job_id, "default") for job_id in resumed)
         return resumed
+
+    def skip_next(self, ids: Sequence[str], *, by: Any = None, reason: str = "") -> dict[str, datetime]:
+        """Keep the next tick of scheduled jobs from running; return the ticks by job. Those that skip one stay so."""
+        self._act()
+        skipped = skipping.skip_next(ids, by=by, reason=reason, now=utc_now())
+        self._announce(JobEvent(EVENT_JOB_MODIFIED, job_id, "default") for job_id in skipped)
+        return skipped
+
+    def unskip_next(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """Let the ticks that were to be skipped run after all; return those ticks by job."""
+        self._act()
+        back = skipping.unskip_next(ids, now=utc_now())
+        self._announce(JobEvent(EVENT_JOB_MODIFIED, job_id, "default") for job_id in back)
+        return back
 
     def delete_jobs(self, ids: Sequence[str], *, by: Any = None) -> list[str]:
         self._act()

@@ -10,8 +10,10 @@ from django.db import IntegrityError, transaction
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import scheduler
+from app_scheduler.engine.gaps import local
 from app_scheduler.engine.queue import Entry, enqueue, settle, utc_now
 from app_scheduler.engine.sql import among
+from app_scheduler.engine.windows import Cause
 from app_scheduler.exceptions import ExecutionNotFound, InvalidInput, JobNotFound
 from app_scheduler.models import (
     FAILURES,
@@ -22,6 +24,7 @@ from app_scheduler.models import (
 )
 from app_scheduler.registry import registry
 from app_scheduler.services.audit import MAX_REASON, Actor, log_about, log_jobs, with_reason
+from app_scheduler.services.excepted import ScheduleExceptions
 from app_scheduler.services.jobs import get_job
 
 
@@ -35,12 +38,14 @@ def run_now(
 ) -> list[int]:
     """Queue one execution of each job, at once and beside its schedule; return their ids, in the order of ``ids``.
 
-    ``args`` and ``kwargs`` replace the job's own for this run. Raises ``JobNotFound`` or ``InvalidInput`` for the
+    ``args`` and ``kwargs`` replace the job's own for this run. A blackout keeps none of them back; it is noted with
+    the execution. Raises ``JobNotFound`` or ``InvalidInput`` for the
     first job that cannot run; then none is queued.
     """
     ids = list(dict.fromkeys(ids))
     specs = {spec.job_id: spec for spec in JobSpec.objects.filter(job_id__in=among(ids))}
     now = utc_now()
+    exceptions = ScheduleExceptions.now(now)
     entries = []
     for job_id in ids:
         if job_id not in specs:
@@ -55,7 +60,7 @@ def run_now(
                 requested_by_id=actor.user_id,
                 args=run_args,
                 kwargs=run_kwargs,
-                reason=reason[:MAX_REASON],
+                reason=_with_blackout(reason[:MAX_REASON], exceptions.on_for(specs[job_id], now)),
             )
         )
     try:
@@ -67,6 +72,14 @@ def run_now(
     except IntegrityError:
         raise JobNotFound(_first_missing(ids)) from None
     return queued
+
+
+def _with_blackout(reason: str, cause: Cause | None) -> str:
+    """Return why a run was asked for, with the blackout that it was asked for in: what a person asks for runs."""
+    if cause is None:
+        return reason
+    note = f"Asked for during the blackout “{cause.name}”, which lasts until {local(cause.until)}."
+    return f"{reason.rstrip('.')}. {note}" if reason.strip() else note
 
 
 def _first_missing(ids: Sequence[str]) -> str:

@@ -21,9 +21,11 @@ from app_scheduler import triggers
 from app_scheduler.engine.gaps import with_cause
 from app_scheduler.engine.lease import name_of, read_lease
 from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.windows import Kind
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, JobState, SchedulerLease, Status
 from app_scheduler.services.audit import creation_of, trigger_change_after
+from app_scheduler.services.excepted import excepted
 from app_scheduler.services.jobs import get_job
 from app_scheduler.triggers.walls import instant_of
 
@@ -278,6 +280,27 @@ def _by_being_held(asked: _Asked) -> Explanation | None:
     return asked.answer(words, spec.state_reason)
 
 
+def _by_an_exception(asked: _Asked) -> Explanation | None:
+    """Answer for a tick that waits for its verdict, or is to come, and that something will keep from running."""
+    following = asked.spec.job.next_run_time
+    if asked.tick is None or following is None or following > asked.tick:
+        return None
+    (found,) = excepted([asked.tick], asked.spec)
+    cause = found.cause
+    if cause is None:
+        return None
+    is_to_come = asked.tick > asked.now
+    if cause.kind is Kind.SKIP:
+        who = f"{cause.by} asked to skip this tick" if cause.by else "this tick is to be skipped"
+        words = f"It will not run then: {who}" if is_to_come else f"It will not run: {who}"
+    else:
+        who = f", set by {cause.by}" if cause.by else ""
+        falls = "It will not run then: it falls" if is_to_come else "It will not run: it fell"
+        span = f"from {asked.exactly(cause.since)} to {asked.exactly(cause.until)}"
+        words = f"{falls} into the blackout “{cause.name}” ({span}){who}"
+    return asked.answer(words, cause.reason)
+
+
 def _by_being_to_come(asked: _Asked) -> Explanation | None:
     if asked.meant <= asked.now:
         return None
@@ -342,6 +365,7 @@ CAUSES: tuple[Callable[[_Asked], Explanation | None], ...] = (
     _by_an_older_schedule,
     _by_its_schedule,
     _by_being_held,
+    _by_an_exception,
     _by_being_to_come,
     _by_waiting,
     _by_retention,

@@ -29,7 +29,7 @@ MAX_PREVIEW = 1000
 
 def get_job(job_id: str) -> JobSpec:
     """Return a job with its ``DjangoJob``. Raises ``JobNotFound``."""
-    spec = JobSpec.objects.select_related("job", "paused_by").filter(job_id=job_id).first()
+    spec = JobSpec.objects.select_related("job", "paused_by", "skip_by").filter(job_id=job_id).first()
     if spec is None:
         raise JobNotFound(job_id)
     return spec

@@ -1,0 +1,89 @@
+"""Skipping the next tick of jobs, and taking that back before it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.contrib.admin.models import CHANGE
+from django.db import transaction
+from django.utils.translation import gettext
+
+from app_scheduler import scheduler
+from app_scheduler.engine.skipping import skip_to_come
+from app_scheduler.exceptions import InvalidInput
+from app_scheduler.models import JobSpec, JobState
+from app_scheduler.services.audit import MAX_REASON, Actor, log_jobs, names_of, with_reason
+from app_scheduler.services.jobs import get_job
+
+
+def skip_next_of(ids: Sequence[str], actor: Actor, *, reason: str = "") -> dict[str, datetime]:
+    """Keep the next tick of each of these jobs from running; return the ticks by job.
+
+    Left out are jobs that are not scheduled, that skip a tick already or that have none to skip.
+    """
+    if len(reason) > MAX_REASON:
+        raise InvalidInput({"reason": too_long()})
+    with transaction.atomic():
+        skipped = scheduler.skip_next(ids, by=actor.user, reason=reason)
+        _log("Skips the tick at {tick}", skipped, actor, reason)
+    return skipped
+
+
+def unskip_next_of(ids: Sequence[str], actor: Actor, *, reason: str = "") -> dict[str, datetime]:
+    """Let the ticks that these jobs were to skip run after all; return the ticks by job."""
+    with transaction.atomic():
+        back = scheduler.unskip_next(ids)
+        _log("Does not skip the tick at {tick} any more", back, actor, reason)
+    return back
+
+
+def skip_next(job_id: str, actor: Actor, *, reason: str = "") -> JobSpec:
+    """Keep a job's next tick from running; where it skips one already, nothing changes.
+
+    Raises ``JobNotFound``, and ``InvalidInput`` for a job without a tick that could be skipped.
+    """
+    spec = get_job(job_id)
+    if not skip_next_of([job_id], actor, reason=reason):
+        spec = get_job(job_id)
+        if skip_to_come(spec) is None or spec.state != JobState.SCHEDULED:
+            raise InvalidInput(_why_not(spec))
+    return get_job(job_id)
+
+
+def unskip_next(job_id: str, actor: Actor, *, reason: str = "") -> JobSpec:
+    """Let the tick that a job was to skip run after all; where it skips none, nothing changes.
+
+    Raises ``JobNotFound``.
+    """
+    get_job(job_id)
+    unskip_next_of([job_id], actor, reason=reason)
+    return get_job(job_id)
+
+
+def _why_not(spec: JobSpec) -> str:
+    if spec.state == JobState.PAUSED:
+        return gettext("This job is paused: none of its ticks runs. Resume it first, then skip the next one.")
+    if spec.state == JobState.FINISHED:
+        return gettext("This job is finished: it has no tick to skip. Give it another schedule first.")
+    if spec.state == JobState.BROKEN:
+        return gettext("This job is broken: it has no tick to skip. Repair it first.")
+    return gettext("All ticks that this job has left fall into blackout windows: it has none to skip.")
+
+
+def too_long() -> str:
+    """Return what is wrong with a reason that is too long."""
+    return gettext("Shorten the reason to at most %(count)s characters.") % {"count": f"{MAX_REASON:,}"}
+
+
+def _log(message: str, ticks: Mapping[str, datetime], actor: Actor, reason: str) -> None:
+    names = names_of(list(ticks))
+    entries = [
+        (
+            JobSpec(job_id=job_id, name=names.get(job_id, "")),
+            CHANGE,
+            with_reason(message.format(tick=tick.isoformat(timespec="seconds")), reason),
+        )
+        for job_id, tick in ticks.items()
+    ]
+    log_jobs(entries, actor)
