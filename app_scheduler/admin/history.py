@@ -37,6 +37,12 @@ LABELS = {
     "retry_backoff": _("first retry after"),
     "rerun_if_interrupted": _("run again if interrupted"),
     "paused": _("paused"),
+    "begins": _("from"),
+    "ends": _("until"),
+    "timezone": _("time zone"),
+    "yearly": _("every year"),
+    "last_year": _("last year"),
+    "reason": _("reason"),
 }
 
 

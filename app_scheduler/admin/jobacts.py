@@ -25,6 +25,7 @@ from app_scheduler import services
 from app_scheduler.admin.base import FROM_LIST, JobAdminBase
 from app_scheduler.admin.columns import execution_link, job_link, job_url, moment
 from app_scheduler.admin.live import live_bar
+from app_scheduler.admin.outlook import blackout_note, runs_next
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import PauseAllForm, PauseForm, ReasonForm
 from app_scheduler.models import JobSpec, JobState
@@ -217,7 +218,7 @@ class JobActs(JobAdminBase):
         named: Any = gettext("execution %(number)s") % {"number": execution}
         if self.has_view_executions_permission(request):
             named = execution_link(execution, named)
-        self.say(request, format_html(text, job=job_link(job_id, spec.name), execution=named))
+        self.say(request, format_html(text, job=job_link(job_id, spec.name), execution=named), blackout_note(spec))
 
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a reason and an end; a POST without either, as from the list's button, pauses at once."""
@@ -268,7 +269,7 @@ class JobActs(JobAdminBase):
             self.say(request, *lines_of(error), level=messages.ERROR)
             return self.back(request, job_id)
         text = gettext("{job} goes on.") if was_paused else gettext("{job} was not paused.")
-        following = moment(spec.job.next_run_time)
+        following = moment(runs_next(spec))
         after = gettext("Next run {when}.").replace("{when}", following.relative) if following else spec.state_reason
         self.say(request, format_html(text, job=job_link(job_id, spec.name)), after)
         return self.back(request, job_id)

@@ -30,20 +30,31 @@ from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, st
 from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
 from app_scheduler.admin.history import label_of
 from app_scheduler.admin.live import live_bar
+from app_scheduler.admin.outlook import Outlook, blackouts_on, exceptions_for, outlook_of
 from app_scheduler.conf import console_settings
 from app_scheduler.models import FAILURES, ExecutionDetail, JobSpec, JobState
 from app_scheduler.registry import registry
+from app_scheduler.services import ScheduleExceptions
 
 
 class JobRow:
     """What the cells of one job's row show."""
 
-    def __init__(self, job: Any, *, running: int = 0, may: Mapping[str, bool] | None = None, back: str = "") -> None:
+    def __init__(
+        self,
+        job: Any,
+        *,
+        running: int = 0,
+        may: Mapping[str, bool] | None = None,
+        back: str = "",
+        exceptions: ScheduleExceptions | None = None,
+    ) -> None:
         self.job = job
         self.spec: JobSpec | None = getattr(job, "spec", None)
         self.running = running
         self.may = may or {}
         self.back = back
+        self.exceptions = exceptions
         self.now = timezone.now()
 
     @property
@@ -88,13 +99,20 @@ class JobRow:
         return zone_of(self.spec) if self.spec else None
 
     @cached_property
+    def outlook(self) -> Outlook:
+        if self.spec is None:
+            return Outlook(self.job.next_run_time)
+        return outlook_of(self.spec, self.exceptions or ScheduleExceptions.now(), self.zone, self.now)
+
+    @cached_property
     def next_run(self) -> Any:
-        return moment(self.job.next_run_time, zone=self.zone, now=self.now)
+        """The first tick that runs: not one that a blackout or somebody's wish keeps from running."""
+        return moment(self.outlook.runs, zone=self.zone, now=self.now)
 
     @property
     def is_due(self) -> bool:
         """Whether its tick has come and nobody has claimed it yet: nothing leads, or everything is paused."""
-        return self.job.next_run_time is not None and self.job.next_run_time < self.now
+        return self.outlook.runs is not None and self.outlook.runs < self.now
 
     @cached_property
     def outcome(self) -> Pill | None:
@@ -176,11 +194,12 @@ class JobChangeList(ChangeList):
         super().get_results(request)
         jobs = list(self.result_list)
         running = running_counts([job.pk for job in jobs])
+        exceptions = exceptions_for(request)
         model_admin: Any = self.model_admin
         may = model_admin.permissions(request)
         back = f"?{urlencode({'_changelist_filters': request.GET.urlencode()})}" if request.GET else ""
         for job in jobs:
-            job.row = JobRow(job, running=running.get(job.pk, 0), may=may, back=back)
+            job.row = JobRow(job, running=running.get(job.pk, 0), may=may, back=back, exceptions=exceptions)
         self.result_list = jobs
 
     def kept_parameters(self) -> list[tuple[str, str]]:
@@ -267,6 +286,7 @@ class JobList(JobAdminBase):
             context |= {
                 "live": live_bar(may_pause=context["may_pause"]),
                 "summary": summary(),
+                "blackouts": blackouts_on(request),
                 "missing": services.missing_causes(),
                 "deleted": services.count_deleted_defaults(),
             }

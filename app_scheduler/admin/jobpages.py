@@ -23,6 +23,7 @@ from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.jobcode import JobCode, difference_rows
 from app_scheduler.admin.joblist import JobRow, running_counts
 from app_scheduler.admin.jobrepairs import JobRepairs
+from app_scheduler.admin.outlook import runs_next
 from app_scheduler.admin.schedulepanel import TriggerPreview, document_preview, trigger_preview
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import (
@@ -138,7 +139,7 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
     def _after_saving(self, request: HttpRequest, spec: JobSpec, *, is_new: bool) -> HttpResponse:
         link = job_link(spec.job_id, spec.name)
         done = format_html(gettext("{job} was added.") if is_new else gettext("{job} was saved."), job=link)
-        following = moment(spec.job.next_run_time, zone=zone_of(spec))
+        following = moment(runs_next(spec), zone=zone_of(spec))
         when = (
             gettext("Next run %(when)s, %(exact)s.") % {"when": following.relative, "exact": following.short}
             if following
@@ -199,6 +200,8 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             "run_with_url": job_url(job.pk, "run_with"),
             "pause_url": job_url(job.pk, "pause"),
             "resume_url": job_url(job.pk, "resume"),
+            "skip_url": job_url(job.pk, "skip_next"),
+            "unskip_url": job_url(job.pk, "unskip"),
             "delete_url": job_url(job.pk, "delete"),
             "history_url": job_url(job.pk, "history"),
             "repair_url": job_url(job.pk, "repair"),

@@ -13,17 +13,18 @@ from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
 from app_scheduler.admin.columns import job_link, job_url, moment, zone_of
-from app_scheduler.admin.jobacts import LISTED, JobActs, Selection, jobs_did
+from app_scheduler.admin.jobacts import LISTED, Selection, jobs_did
+from app_scheduler.admin.jobskips import JobSkips
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import RepairForm, RepointForm
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.registry import registry
 
 
-class JobRepairs(JobActs):
+class JobRepairs(JobSkips):
     """Repair one job; point many at another function."""
 
-    actions = [*JobActs.actions[:-1], "repoint_selected", JobActs.actions[-1]]
+    actions = [*JobSkips.actions[:-1], "repoint_selected", JobSkips.actions[-1]]
 
     def get_urls(self) -> list[Any]:
         own = self.urls_of(

@@ -11,7 +11,7 @@ from django.utils import dateformat, timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
-from app_scheduler import services, triggers
+from app_scheduler import documents, services, triggers
 from app_scheduler.admin.columns import Cell, offset_words, relative_time
 from app_scheduler.documents import Document
 from app_scheduler.exceptions import InvalidInput
@@ -41,6 +41,8 @@ class Tick:
     clocks: str
     #: "new" or "gone" against what the job did until now, or "".
     change: str = ""
+    #: What keeps it from running, in words, or "".
+    excepted: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +95,7 @@ def trigger_preview(data: Mapping[str, Any], spec: JobSpec | None = None, *, mor
         return _faulty(error.errors)
     at_once = bool(data.get("run_past_at_once"))
     form = ScheduleForm(spec=spec, typed=data)
-    return document_preview(document, spec, more=more, form=form, run_past_at_once=at_once)
+    return document_preview(document, spec, more=more, form=form, run_past_at_once=at_once, tags=_tags_of(data))
 
 
 def document_preview(
@@ -103,15 +105,16 @@ def document_preview(
     more: bool = False,
     form: ScheduleForm | None = None,
     run_past_at_once: bool = False,
+    tags: list[str] | None = None,
 ) -> TriggerPreview:
     """Return what a trigger document means, for a new job or as the schedule of ``spec``.
 
-    ``form`` is the one that said it: it knows the fields that messages are about.
+    ``form`` is the one that said it: it knows the fields that messages are about. ``tags`` are those beside it.
     """
     now = timezone.now()
     count = MORE_TICKS if more else TICKS
     try:
-        found = services.preview(document, count=count + 1, spec=spec, run_past_at_once=run_past_at_once)
+        found = services.preview(document, count=count + 1, spec=spec, run_past_at_once=run_past_at_once, tags=tags)
     except InvalidInput as error:
         faults: dict[str, list[str]] = {}
         for path, messages in error.errors.items():
@@ -140,6 +143,15 @@ def _faulty(faults: Mapping[str, Sequence[str]]) -> TriggerPreview:
     return TriggerPreview(errors=errors, faults=faults)
 
 
+def _tags_of(data: Mapping[str, Any]) -> list[str] | None:
+    """Return the tags that were typed with a schedule, or None where there is no such field or they are none."""
+    try:
+        found: list[str] = documents.as_tags(data["tags"])
+    except (KeyError, InvalidInput):
+        return None
+    return found
+
+
 def _label(name: str) -> str:
     known = ScheduleForm.base_fields.get(name)
     return str(known.label or "") if known else ""
@@ -152,6 +164,7 @@ def _rows(found: Preview, count: int, now: datetime) -> list[Tick]:
     new = difference.new if difference else frozenset()
     last = shown[-1].astimezone(UTC) if shown else now
     gone = [tick for tick in difference.gone if tick.astimezone(UTC) <= last] if difference else []
+    held_back = dict(zip(found.upcoming, found.excepted, strict=True))
     both = sorted([(tick, "") for tick in shown] + [(tick, "gone") for tick in gone], key=_instant)
     rows = []
     offset: timedelta | None = None
@@ -170,6 +183,7 @@ def _rows(found: Preview, count: int, now: datetime) -> list[Tick]:
                 shifted=shifted,
                 clocks=told or (gettext("the clocks have changed") if shifted and not before else ""),
                 change=change or ("new" if tick.astimezone(UTC) in new else ""),
+                excepted="" if change else held_back.get(tick, ""),
             )
         )
         offset = tick.utcoffset()

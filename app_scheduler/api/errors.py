@@ -23,7 +23,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
-from app_scheduler.exceptions import ExecutionNotFound, InvalidInput, JobNotFound
+from app_scheduler.exceptions import BlackoutNotFound, ExecutionNotFound, InvalidInput, JobNotFound
 
 #: The key of messages that are about the body as a whole.
 WHOLE_BODY: str = api_settings.NON_FIELD_ERRORS_KEY
@@ -66,7 +66,7 @@ def _as_api_exception(error: Exception) -> Exception:
     match error:
         case InvalidInput():
             return ValidationError(by_path(error))
-        case JobNotFound() | ExecutionNotFound():
+        case JobNotFound() | ExecutionNotFound() | BlackoutNotFound():
             return NotFound(str(error))
         case ParseError():
             return ValidationError({WHOLE_BODY: [str(error.detail)]})

@@ -141,6 +141,16 @@ class ExplainQuery(Query):
     )
 
 
+class BlackoutQuery(Query):
+    over = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Windows that are over, or those that are not; all of them where it is left out.",
+        error_messages={"invalid": "Give true or false."},
+    )
+
+
 class FunctionQuery(Query):
     search = serializers.CharField(
         max_length=MAX_SEARCH, required=False, help_text="Text in the name or in the summary."

@@ -13,9 +13,16 @@ from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler import documents, services, triggers
 from app_scheduler.exceptions import InvalidInput
-from app_scheduler.models import ExecutionDetail, JobSpec, SchedulerInstance
+from app_scheduler.models import BlackoutWindow, ExecutionDetail, JobSpec, SchedulerInstance
 from app_scheduler.registry import RegisteredFunction
-from app_scheduler.services import Entry, Explanation, Preview, SchedulerStatus
+from app_scheduler.services import (
+    Entry,
+    ExceptedTick,
+    Explanation,
+    Preview,
+    ScheduleExceptions,
+    SchedulerStatus,
+)
 
 Json = dict[str, Any]
 
@@ -32,13 +39,16 @@ def username(user: Any) -> str | None:
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 
-def job(spec: JobSpec) -> Json:
+def job(spec: JobSpec, exceptions: ScheduleExceptions | None = None) -> Json:
     """Return a job: its document, and what its readers want to know beside it.
+
+    ``exceptions`` are the blackout windows, where they have been read for several jobs.
 
     Every key is a field of a document or one of ``documents.READ_ONLY``, so that it may be sent back as it is.
     """
     return {
         **documents.shown(documents.of(spec)),
+        **_exceptions_of(spec, exceptions or ScheduleExceptions.now()),
         "state": spec.state,
         "state_reason": spec.state_reason,
         "next_run_time": moment(spec.job.next_run_time, _zone(spec)),
@@ -54,6 +64,50 @@ def job(spec: JobSpec) -> Json:
         "revision": spec.revision,
         "created_at": moment(spec.created_at),
         "updated_at": moment(spec.updated_at),
+    }
+
+
+def _exceptions_of(spec: JobSpec, exceptions: ScheduleExceptions) -> Json:
+    following = exceptions.next_run(spec)
+    runs = following.runs if following is not None else spec.job.next_run_time
+    skips = services.skip_to_come(spec, timezone.now())
+    return {
+        "runs_next": moment(runs, _zone(spec)),
+        "skip_tick": moment(skips, _zone(spec)),
+        "skip_by": username(spec.skip_by) if skips is not None else None,
+        "skip_reason": spec.skip_reason if skips is not None else "",
+    }
+
+
+def excepted(ticks: Iterable[ExceptedTick]) -> list[Json]:
+    """Return those ticks that something will keep from running, with what that is."""
+    return [
+        {
+            "tick": each.tick.isoformat(),
+            "kind": each.cause.kind.value,
+            "blackout": each.cause.window_id or None,
+            "name": each.cause.name,
+            "by": each.cause.by or None,
+            "reason": each.cause.reason,
+        }
+        for each in ticks
+        if each.cause is not None
+    ]
+
+
+def blackout(row: BlackoutWindow) -> Json:
+    """Return a blackout window. What is no field of its document is ignored where it is sent back."""
+    found = services.next_time(row)
+    return {
+        "id": row.pk,
+        **services.window_document(row),
+        "set_by": username(row.set_by),
+        "is_on": services.is_on(row),
+        "next_begin": None if found is None else found[0].isoformat(),
+        "next_end": None if found is None else found[1].isoformat(),
+        "revision": row.revision,
+        "created_at": moment(row.created_at),
+        "updated_at": moment(row.updated_at),
     }
 
 

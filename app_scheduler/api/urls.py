@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from app_scheduler.api.views import console, executions, jobs, pages
+from app_scheduler.api.views import blackouts, console, executions, jobs, pages
 
 app_name = "api"
 
@@ -15,10 +15,14 @@ urlpatterns = [
     path("jobs/<str:id>/run/", jobs.JobRun.as_view(), name="job-run"),
     path("jobs/<str:id>/pause/", jobs.JobPause.as_view(), name="job-pause"),
     path("jobs/<str:id>/resume/", jobs.JobResume.as_view(), name="job-resume"),
+    path("jobs/<str:id>/skip-next/", jobs.JobSkipNext.as_view(), name="job-skip-next"),
+    path("jobs/<str:id>/unskip/", jobs.JobUnskip.as_view(), name="job-unskip"),
     path("jobs/<str:id>/upcoming/", jobs.JobUpcoming.as_view(), name="job-upcoming"),
     path("jobs/<str:id>/explain/", jobs.JobExplain.as_view(), name="job-explain"),
     path("jobs/<str:id>/code/", jobs.JobCode.as_view(), name="job-code"),
     path("jobs/<str:id>/revert/", jobs.JobRevert.as_view(), name="job-revert"),
+    path("blackouts/", blackouts.BlackoutList.as_view(), name="blackouts"),
+    path("blackouts/<str:id>/", blackouts.BlackoutDetail.as_view(), name="blackout"),
     path("executions/", executions.ExecutionList.as_view(), name="executions"),
     path("executions/<str:id>/", executions.ExecutionDetail.as_view(), name="execution"),
     path("executions/<str:id>/retry/", executions.ExecutionRetry.as_view(), name="execution-retry"),

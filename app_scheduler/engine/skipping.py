@@ -31,7 +31,7 @@ def skip_next(ids: Sequence[str], *, by: Any, reason: str, now: datetime) -> dic
         with transaction.atomic():
             locked = JobSpec.objects.select_for_update(of=("self", "job")).select_related("job")
             scheduled = locked.filter(job_id__in=batch, state=JobState.SCHEDULED).order_by("job_id")
-            ticks = {spec.job_id: tick for spec in scheduled if (tick := _tick_to_skip(spec, windows)) is not None}
+            ticks = {spec.job_id: tick for spec in scheduled if (tick := tick_to_skip(spec, windows)) is not None}
             rows = [(job_id, tick, getattr(by, "pk", None), reason) for job_id, tick in ticks.items()]
             update_from_values(JobSpec, ["job"], _COLUMNS, rows)
             _count_change(list(ticks), now)
@@ -39,7 +39,8 @@ def skip_next(ids: Sequence[str], *, by: Any, reason: str, now: datetime) -> dic
     return skipped
 
 
-def _tick_to_skip(spec: JobSpec, windows: Sequence[Window]) -> datetime | None:
+def tick_to_skip(spec: JobSpec, windows: Sequence[Window]) -> datetime | None:
+    """Return the next tick of a scheduled job that would run, or None where it skips one already or has none left."""
     if skip_to_come(spec) is not None:
         return None
     try:

@@ -1,7 +1,7 @@
 """Blackout windows, and what keeps the ticks of one job from running: pure arithmetic, nothing is read or written.
 
 A window's bounds are walls of its zone, read as cron(8) reads a fixed time: where clocks skip one, the gap's end is
-meant, where they repeat one, its first time. A window holds the moments from its first bound up to its last, without it.
+meant, where they repeat one, its first time. A window holds its first moment, and not its last.
 """
 
 from __future__ import annotations

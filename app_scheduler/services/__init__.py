@@ -63,7 +63,15 @@ from app_scheduler.services.repairs import (
     repoint_jobs,
 )
 from app_scheduler.services.scheduling import SchedulerStatus, pause_all, resume_all, status
-from app_scheduler.services.skips import skip_next, skip_next_of, unskip_next, unskip_next_of
+from app_scheduler.services.skips import (
+    skip_next,
+    skip_next_of,
+    skip_to_come,
+    skipping_would,
+    unskip_next,
+    unskip_next_of,
+    why_no_skip,
+)
 from app_scheduler.services.windows import (
     WindowEffect,
     add_window,
@@ -76,6 +84,7 @@ from app_scheduler.services.windows import (
     next_time,
     window_document,
     window_effect,
+    window_walls,
     windows,
 )
 
@@ -149,12 +158,16 @@ __all__ = [
     "run_now",
     "skip_next",
     "skip_next_of",
+    "skip_to_come",
+    "skipping_would",
     "status",
     "unskip_next",
     "unskip_next_of",
     "upcoming_ticks",
+    "why_no_skip",
     "window_document",
     "window_effect",
+    "window_walls",
     "windows",
     "with_past_at_once",
 ]

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.utils import dateformat
 from django.utils.translation import gettext
 
 from app_scheduler import triggers
@@ -70,10 +69,11 @@ class ScheduleExceptions:
         return ExceptionsBetween(causes_between(self.windows, since, until))
 
     def excepted(
-        self, ticks: Iterable[datetime], spec: JobSpec | None = None, tags: Collection[str] = ()
+        self, ticks: Iterable[datetime], spec: JobSpec | None = None, tags: Collection[str] | None = None
     ) -> list[ExceptedTick]:
         """Return these ticks of a job, or of a job to come with these tags, each with what keeps it from running."""
-        windows = self._windows_of(spec.words if spec is not None else tags)
+        words = tags if tags is not None else spec.words if spec is not None else ()
+        windows = self._windows_of(words)
         skip, pause = (None, None) if spec is None else (_skip(spec), _pause(spec))
         return [ExceptedTick(tick, _cause(tick, windows, skip, pause)) for tick in ticks]
 
@@ -97,13 +97,9 @@ class ScheduleExceptions:
             runs = None if following is None else next_free(schedule, following, windows)
         return NextRun(tick, runs, cause)
 
-    def on_at(self, moment: datetime) -> list[Cause]:
+    def on_at(self, moment: datetime) -> list[tuple[Cause, Window]]:
         """Return the windows that are on at a moment, for whatever jobs: the earliest first."""
-        return [cause for cause, _ in causes_between(self.windows, moment, moment)]
-
-    def on_for(self, spec: JobSpec, moment: datetime) -> Cause | None:
-        """Return the window in which a job is at a moment, or None."""
-        return cause_at(self._windows_of(spec.words), moment)
+        return causes_between(self.windows, moment, moment)
 
     def _windows_of(self, tags: Collection[str]) -> list[Window]:
         return [window for window in self.windows if window.is_for(tags)]
@@ -118,8 +114,14 @@ class ExceptionsBetween:
     def of(self, spec: JobSpec) -> Exceptions:
         return exceptions_of(self.causes, spec.words, skip=_skip(spec))
 
+    def on_for(self, spec: JobSpec, moment: datetime) -> Cause | None:
+        """Return the window in which a job is at a moment, or None."""
+        return exceptions_of(self.causes, spec.words).at(moment)
 
-def excepted(ticks: Iterable[datetime], spec: JobSpec | None = None, tags: Collection[str] = ()) -> list[ExceptedTick]:
+
+def excepted(
+    ticks: Iterable[datetime], spec: JobSpec | None = None, tags: Collection[str] | None = None
+) -> list[ExceptedTick]:
     """Return ticks, each with what keeps it from running: those of ``spec``, or of a job to come with ``tags``.
 
     One query. Ticks that a pause without an end holds back are the pause's; so are those before the end of one with it.
@@ -150,13 +152,6 @@ def cause_in_words(cause: Cause) -> str:
     if cause.kind is Kind.SKIP:
         return gettext("skipped by %(who)s") % {"who": cause.by} if cause.by else gettext("skipped")
     return gettext("paused by %(who)s") % {"who": cause.by} if cause.by else gettext("paused")
-
-
-def until_in_words(cause: Cause, spec: JobSpec) -> str:
-    """Return when a cause ends, in the job's zone: “Tue 30 Mar 00:00”."""
-    zone = triggers.schedule_for(spec.trigger, anchor=spec.anchor).timezone
-    local = cause.until.astimezone(zone)
-    return dateformat.format(local, "D j M H:i" if local.year == utc_now().year else "D j M Y H:i")
 
 
 def _skip(spec: JobSpec) -> Cause | None:

@@ -38,14 +38,13 @@ def run_now(
 ) -> list[int]:
     """Queue one execution of each job, at once and beside its schedule; return their ids, in the order of ``ids``.
 
-    ``args`` and ``kwargs`` replace the job's own for this run. A blackout keeps none of them back; it is noted with
-    the execution. Raises ``JobNotFound`` or ``InvalidInput`` for the
-    first job that cannot run; then none is queued.
+    ``args`` and ``kwargs`` replace the job's own for this run. A blackout keeps none of them back; it is noted with the
+    execution. Raises ``JobNotFound`` or ``InvalidInput`` for the first job that cannot run; then none is queued.
     """
     ids = list(dict.fromkeys(ids))
     specs = {spec.job_id: spec for spec in JobSpec.objects.filter(job_id__in=among(ids))}
     now = utc_now()
-    exceptions = ScheduleExceptions.now(now)
+    blackouts = ScheduleExceptions.now(now).between(now, now)
     entries = []
     for job_id in ids:
         if job_id not in specs:
@@ -60,7 +59,7 @@ def run_now(
                 requested_by_id=actor.user_id,
                 args=run_args,
                 kwargs=run_kwargs,
-                reason=_with_blackout(reason[:MAX_REASON], exceptions.on_for(specs[job_id], now)),
+                reason=_with_blackout(reason[:MAX_REASON], blackouts.on_for(specs[job_id], now)),
             )
         )
     try:

@@ -18,6 +18,7 @@ from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services.collisions import Collision, find_collision
 from app_scheduler.services.durations import usual_duration
+from app_scheduler.services.excepted import blackout_warnings, excepted
 from app_scheduler.services.jobs import MAX_PREVIEW, upcoming_ticks
 from app_scheduler.triggers.rates import rate_words
 
@@ -51,6 +52,8 @@ class Preview:
     description: str
     expression: str
     upcoming: list[datetime]
+    #: Beside each of them what keeps it from running, in words, or "".
+    excepted: list[str] = field(default_factory=list)
     rate: str = ""
     cautions: list[str] = field(default_factory=list)
     collision: Collision | None = None
@@ -69,10 +72,12 @@ def preview(
     anchor: datetime | None = None,
     run_past_at_once: bool = False,
     spec: JobSpec | None = None,
+    tags: Sequence[str] | None = None,
 ) -> Preview:
     """Tell what a trigger means before it is saved, as the schedule of ``spec`` where that is given.
 
-    Raises ``InvalidInput``. Whatever the number of jobs and executions, it costs at most three short queries.
+    Raises ``InvalidInput``. Whatever the number of jobs and executions, it costs at most four short queries.
+    ``tags`` are those that the job is to have, where they are not those of ``spec``: blackout windows go by them.
     ``run_past_at_once`` as in ``create_job``; a warning then says so.
     """
     if not 1 <= count <= MAX_PREVIEW:
@@ -100,11 +105,16 @@ def preview(
     cautions = triggers.warnings_for(document, anchor=anchor, now=moment)
     if spec is not None:
         cautions = [*_too_fast(spec, ticks), *cautions]
+    # Another schedule has other ticks: what is to be skipped or held back is one of the schedule as it is.
+    words = tags if tags is not None else spec.words if spec is not None else []
+    held_back = excepted(ticks, spec if same else None, words)
+    cautions = [*blackout_warnings(held_back, is_all=len(ticks) < count), *cautions]
     return Preview(
         trigger=document,
         description=triggers.describe(document),
         expression=triggers.format_expression(document),
         upcoming=ticks,
+        excepted=[each.words for each in held_back],
         rate=rate_words(document, anchor=anchor, now=moment),
         cautions=[*at_once, *cautions],
         collision=find_collision(document, ticks[:NEAR], besides=spec.job_id if spec is not None else None),

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.admin.models import CHANGE
 from django.db import transaction
 from django.utils.translation import gettext
 
-from app_scheduler import scheduler
-from app_scheduler.engine.skipping import skip_to_come
+from app_scheduler import scheduler, triggers
+from app_scheduler.engine.blackouts import windows_since
+from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.skipping import skip_to_come, tick_to_skip
+from app_scheduler.engine.windows import next_free
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services.audit import MAX_REASON, Actor, log_jobs, names_of, with_reason
 from app_scheduler.services.jobs import get_job
+
+__all__ = [
+    "skip_next",
+    "skip_next_of",
+    "skip_to_come",
+    "skipping_would",
+    "too_long",
+    "unskip_next",
+    "unskip_next_of",
+    "why_no_skip",
+]
 
 
 def skip_next_of(ids: Sequence[str], actor: Actor, *, reason: str = "") -> dict[str, datetime]:
@@ -59,6 +73,24 @@ def unskip_next(job_id: str, actor: Actor, *, reason: str = "") -> JobSpec:
     get_job(job_id)
     unskip_next_of([job_id], actor, reason=reason)
     return get_job(job_id)
+
+
+def skipping_would(spec: JobSpec) -> tuple[datetime | None, datetime | None]:
+    """Return the tick that a job would skip, None where it has none to skip or skips one already, and the next run."""
+    windows = windows_since(utc_now() - timedelta(days=1))
+    tick = tick_to_skip(spec, windows) if spec.state == JobState.SCHEDULED else None
+    if tick is None:
+        return None, None
+    schedule = triggers.schedule_for(spec.trigger, anchor=spec.anchor)
+    following = schedule.next_after(tick)
+    mine = [window for window in windows if window.is_for(spec.words)]
+    return tick, None if following is None else next_free(schedule, following, mine)
+
+
+def why_no_skip(spec: JobSpec) -> str:
+    """Return why a job has no tick to skip, and what to do."""
+    tick = skip_to_come(spec) if spec.state == JobState.SCHEDULED else None
+    return gettext("It skips its next tick already.") if tick is not None else _why_not(spec)
 
 
 def _why_not(spec: JobSpec) -> str:

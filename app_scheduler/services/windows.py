@@ -65,6 +65,13 @@ def window_document(row: BlackoutWindow) -> Document:
     return {field: getattr(row, field) for field in FIELDS}
 
 
+def window_walls(row: BlackoutWindow) -> tuple[datetime, datetime]:
+    """Return a window's bounds as its zone's clock shows them, the first time that it is on."""
+    zone = ZoneInfo(row.timezone)
+    begins, ends = (datetime.fromisoformat(bound).replace(tzinfo=zone) for bound in (row.begins, row.ends))
+    return begins, ends
+
+
 def add_window(data: Mapping[str, Any], actor: Actor) -> BlackoutWindow:
     """Set a blackout window. Raises ``InvalidInput`` with its messages by field."""
     document = clean_window(data)

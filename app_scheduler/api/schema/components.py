@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from app_scheduler.api.errors import WHOLE_BODY
 from app_scheduler.api.fields import MomentField
+from app_scheduler.engine.windows import Kind
 from app_scheduler.models import ExecutionOrigin, InstanceRole, JobOrigin, JobState, Status
 from app_scheduler.triggers import KINDS
 from app_scheduler.triggers.documents import CALENDAR_UNITS, CLOCK, INTERVAL_UNITS, MAX_JITTER, MAX_TRIGGERS
@@ -134,6 +135,11 @@ COMPONENTS: dict[str, Schema] = {
         "description": "The first two are on the way, all others are verdicts.",
     },
     "ExecutionOrigin": {"type": "string", "enum": ExecutionOrigin.values, "description": "Why the execution exists."},
+    "ExceptionKind": {
+        "type": "string",
+        "enum": [kind.value for kind in Kind],
+        "description": "What keeps a tick from running.",
+    },
     "InstanceRole": {"type": "string", "enum": InstanceRole.values},
     "Errors": {
         "type": "object",

@@ -30,6 +30,10 @@ JOB = {
     "state": "scheduled",
     "state_reason": "",
     "next_run_time": "2026-12-01T03:00:00+11:00",
+    "runs_next": "2026-12-01T03:00:00+11:00",
+    "skip_tick": None,
+    "skip_by": None,
+    "skip_reason": "",
     "schedule": "At 03:00",
     "expression": "cron hour=3 minute=0 in Australia/Sydney",
     "origin": "api",
@@ -102,6 +106,27 @@ DUE = {
     "function": NEW_JOB["function"],
     "ticks": 2,
     "upcoming": ["2026-12-01T03:00:00+11:00", "2026-12-02T03:00:00+11:00"],
+}
+NEW_BLACKOUT = {
+    "name": "Easter series",
+    "begins": "2027-03-26T00:00:00",
+    "ends": "2027-03-30T00:00:00",
+    "timezone": "Australia/Sydney",
+    "tags": ["maintenance"],
+    "reason": "No clean-ups while tables run",
+}
+BLACKOUT = {
+    "id": 7,
+    **NEW_BLACKOUT,
+    "yearly": False,
+    "last_year": None,
+    "set_by": "anna",
+    "is_on": False,
+    "next_begin": "2027-03-26T00:00:00+11:00",
+    "next_end": "2027-03-30T00:00:00+11:00",
+    "revision": 1,
+    "created_at": "2026-12-01T09:30:00+11:00",
+    "updated_at": "2026-12-01T09:30:00+11:00",
 }
 CODE = {
     "job": NEW_JOB["id"],

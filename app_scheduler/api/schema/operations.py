@@ -207,6 +207,42 @@ resume_job: Operation = {
         examples.answered("A job", examples.JOB),
     ],
 }
+skip_next: Operation = {
+    "operation_id": "skipNextTick",
+    "summary": "Skip a job's next tick",
+    "description": "Needs `app_scheduler.pause_job`. The next tick is the first that would run: not one in a blackout. "
+    "It gets the verdict Skipped, and the schedule goes on. Where the job skips one already, nothing changes.",
+    "tags": ["jobs"],
+    "parameters": [_JOB_ID],
+    "request": bodies.ReasonBody,
+    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "examples": [
+        examples.asked("Why", {"reason": "The feed moves tonight"}),
+        examples.answered(
+            "A job that skips a tick",
+            {
+                **examples.JOB,
+                "runs_next": "2026-12-02T03:00:00+11:00",
+                "skip_tick": "2026-12-01T03:00:00+11:00",
+                "skip_by": "anna",
+                "skip_reason": "The feed moves tonight",
+            },
+        ),
+    ],
+}
+unskip_next: Operation = {
+    "operation_id": "unskipNextTick",
+    "summary": "Let the tick that a job was to skip run after all",
+    "description": "Needs `app_scheduler.pause_job`. Where it skips none, nothing changes.",
+    "tags": ["jobs"],
+    "parameters": [_JOB_ID],
+    "request": bodies.ReasonBody,
+    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "examples": [
+        examples.asked("Why", {"reason": "The feed stays"}),
+        examples.answered("A job", examples.JOB),
+    ],
+}
 read_code: Operation = {
     "operation_id": "readCode",
     "summary": "Tell what the code asks of a job, and what was changed",
@@ -247,7 +283,23 @@ upcoming_ticks: Operation = {
     "parameters": [_JOB_ID, queries.UpcomingQuery],
     "responses": _answers({200: shapes.Upcoming}, found=True, checked=True),
     "examples": [
-        examples.answered("Ticks", {"job": "nightly-cleanup", "upcoming": ["2026-12-01T03:00:00+11:00"]}),
+        examples.answered(
+            "Ticks",
+            {
+                "job": "nightly-cleanup",
+                "upcoming": ["2027-03-29T03:00:00+11:00", "2027-03-30T03:00:00+11:00"],
+                "excepted": [
+                    {
+                        "tick": "2027-03-29T03:00:00+11:00",
+                        "kind": "blackout",
+                        "blackout": 7,
+                        "name": "Easter series",
+                        "by": "anna",
+                        "reason": "No clean-ups while tables run",
+                    }
+                ],
+            },
+        ),
     ],
 }
 explain_job: Operation = {
@@ -476,3 +528,7 @@ resume_scheduler: Operation = {
     "request": None,
     "responses": _answers({200: shapes.Scheduler}, body=True),
 }
+
+
+#: What operations described elsewhere are made with.
+answers_of = _answers

@@ -130,6 +130,10 @@ class Job(Shown):
     state = ComponentField("JobState")
     state_reason = serializers.CharField(help_text="Why it is paused, finished or broken.")
     next_run_time = _moment("The tick that it waits for, in its own time zone.")
+    runs_next = _moment("The first tick that will run: in no blackout, and not to be skipped.")
+    skip_tick = _moment("The tick that is to be skipped.")
+    skip_by = serializers.CharField(allow_null=True, help_text="Who asked to skip it: a username.")
+    skip_reason = serializers.CharField(help_text="Why it is to be skipped.")
     schedule = serializers.CharField(help_text="Its trigger as a sentence.")
     expression = serializers.CharField(help_text="Its trigger as a schedule expression.")
     origin = ComponentField("JobOrigin")
@@ -281,11 +285,23 @@ class Preview(Shown):
     warnings = serializers.ListField(child=serializers.CharField(), help_text="What to know before it is saved.")
 
 
+class ExceptedTick(Shown):
+    """A tick that will not run, and why."""
+
+    tick = _moment("One of the upcoming ticks.", null=False)
+    kind = ComponentField("ExceptionKind")
+    blackout = serializers.IntegerField(allow_null=True, help_text="The id of the blackout window.")
+    name = serializers.CharField(help_text="The name of the blackout window.")
+    by = serializers.CharField(allow_null=True, help_text="Who set the window or asked to skip the tick: a username.")
+    reason = serializers.CharField()
+
+
 class Upcoming(Shown):
     job = serializers.CharField()
     upcoming = serializers.ListField(
         child=serializers.DateTimeField(), help_text="Its next ticks; none where it is not scheduled."
     )
+    excepted = ExceptedTick(many=True, help_text="Those of them that will not run.")
 
 
 class DueJob(Shown):
@@ -310,6 +326,73 @@ class Explanation(Shown):
 
 class PreviewRequest(bodies.PreviewBody):
     trigger = ComponentField("TriggerRequest")  # type: ignore[assignment]  # the same field, described
+
+
+def _wall(text: str, example: str) -> Any:
+    # What a clock shows: a date-time of the schema would have an offset.
+    return serializers.CharField(help_text=f"{text} Such as {example}.")
+
+
+class BlackoutDocument(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
+    """A blackout window. What is read-only in an answer is ignored."""
+
+    name = serializers.CharField(max_length=100, help_text="What the ledger calls it.")
+    begins = _wall(
+        "From when, as its zone's clock shows it; with an offset, that moment. A date is its midnight.",
+        "2027-03-26T00:00:00",
+    )
+    ends = _wall("Until when, without that moment. A date is the whole of its day.", "2027-03-30T00:00:00")
+    timezone = serializers.CharField(
+        max_length=64, required=False, help_text="IANA name; the site's own where left out."
+    )
+    yearly = serializers.BooleanField(default=False, help_text="Whether it comes back at the same dates every year.")
+    last_year = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1970,
+        max_value=9997,
+        help_text="The last year in which a yearly one begins; null is without an end.",
+    )
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=50),
+        max_length=20,
+        required=False,
+        help_text="For jobs with one of these tags; empty is for all jobs.",
+    )
+    reason = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, help_text="Told with each tick that it keeps from running."
+    )
+
+
+class BlackoutChange(BlackoutDocument):
+    """A blackout window that exists. What is read-only in an answer is ignored."""
+
+    revision = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="As it was read. Where it was changed since, the answer is 409 and nothing is changed.",
+    )
+
+
+class Blackout(Shown):
+    """A span of time in which ticks do not run."""
+
+    id = serializers.IntegerField()
+    set_by = serializers.CharField(allow_null=True, help_text="Who set or last changed it: a username.")
+    is_on = serializers.BooleanField(help_text="Whether it is on now.")
+    next_begin = _moment("When it began, where it is on, or begins next; null where it is over.")
+    next_end = _moment("When it then ends.")
+    revision = serializers.IntegerField(help_text="Grows with each change.")
+    created_at = _moment("When it was set.", null=False)
+    updated_at = _moment("When it was last changed.", null=False)
+
+    def get_fields(self) -> Any:
+        own = super().get_fields()
+        document = BlackoutDocument().get_fields()
+        for field in document.values():
+            field.read_only, field.required = True, False
+            field.default = serializers.empty
+        return {**document, **own}
 
 
 class Instance(Shown):

@@ -59,3 +59,13 @@ class ListView(ConsoleView):
     def page(self, request: Request, rows: Any, show: Callable[[Sequence[Any]], list[Any]]) -> Response:
         pages = Pages()
         return pages.get_paginated_response(show(pages.paginate_queryset(rows, request, self)))
+
+
+def take_revision(body: dict[str, Any]) -> int | None:
+    """Take the revision that the sender has seen out of the body; None where there is none."""
+    revision = body.pop("revision", None)
+    if revision is None:
+        return None
+    if isinstance(revision, bool) or not isinstance(revision, int):
+        raise InvalidInput({"revision": "Send the whole number that you read with the job, or leave it out."})
+    return revision

@@ -25,21 +25,11 @@ from app_scheduler.api.permissions import (
 )
 from app_scheduler.api.queries import ExplainQuery, JobQuery, ReasonQuery, UpcomingQuery
 from app_scheduler.api.schema import operations
-from app_scheduler.api.views.base import ConsoleView, ListView
+from app_scheduler.api.views.base import ConsoleView, ListView, take_revision
 from app_scheduler.api.views.executions import location_of
 from app_scheduler.engine.queue import utc_now
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.models import JobSpec
-
-
-def _take_revision(body: dict[str, Any]) -> int | None:
-    """Take the revision that the sender has seen out of the body; None where there is none."""
-    revision = body.pop("revision", None)
-    if revision is None:
-        return None
-    if isinstance(revision, bool) or not isinstance(revision, int):
-        raise InvalidInput({"revision": "Send the whole number that you read with the job, or leave it out."})
-    return revision
 
 
 def _take_flag(body: dict[str, Any], name: str) -> bool:
@@ -54,7 +44,7 @@ class _JobWriter(ConsoleView):
 
     def change(self, job_id: str, body: dict[str, Any], *, partial: bool) -> JobSpec:
         reason = ReasonQuery.read(self.request)["reason"]
-        revision = _take_revision(body)
+        revision = take_revision(body)
         at_once = _take_flag(body, "run_past_at_once")
         if "paused" in body and not self.request.user.has_perm(PAUSE_JOB):
             # Sent back as it was, it changes nothing and needs nothing.
@@ -83,7 +73,12 @@ class JobList(_JobWriter, ListView):
 
     @extend_schema(**operations.list_jobs)
     def get(self, request: Request) -> Response:
-        return self.page(request, JobQuery.jobs(request), lambda specs: [representations.job(spec) for spec in specs])
+        exceptions = services.ScheduleExceptions.now()
+        return self.page(
+            request,
+            JobQuery.jobs(request),
+            lambda specs: [representations.job(spec, exceptions) for spec in specs],
+        )
 
     @extend_schema(**operations.create_job)
     def post(self, request: Request) -> Response:
@@ -173,14 +168,37 @@ class JobResume(JobView):
         return Response(representations.job(services.resume_job(id, self.actor, **ReasonBody.read(self.body))))
 
 
+class JobSkipNext(JobView):
+    permissions = {"POST": PAUSE_JOB}
+
+    @extend_schema(**operations.skip_next)
+    def post(self, request: Request, id: str) -> Response:
+        return Response(representations.job(services.skip_next(id, self.actor, **ReasonBody.read(self.body))))
+
+
+class JobUnskip(JobView):
+    permissions = {"POST": PAUSE_JOB}
+
+    @extend_schema(**operations.unskip_next)
+    def post(self, request: Request, id: str) -> Response:
+        return Response(representations.job(services.unskip_next(id, self.actor, **ReasonBody.read(self.body))))
+
+
 class JobUpcoming(JobView):
     permissions = {"GET": VIEW_JOB}
 
     @extend_schema(**operations.upcoming_ticks)
     def get(self, request: Request, id: str) -> Response:
         count = UpcomingQuery.read(request)["count"]
-        ticks = services.upcoming_ticks(services.get_job(id), count=count)
-        return Response({"job": id, "upcoming": [tick.isoformat() for tick in ticks]})
+        spec = services.get_job(id)
+        ticks = services.upcoming_ticks(spec, count=count)
+        return Response(
+            {
+                "job": id,
+                "upcoming": [tick.isoformat() for tick in ticks],
+                "excepted": representations.excepted(services.excepted(ticks, spec)),
+            }
+        )
 
 
 class JobExplain(JobView):

@@ -24,7 +24,17 @@ from rest_framework.reverse import reverse
 
 from app_scheduler.api.views.base import AUTHENTICATION, ConsoleView
 
-ADDRESSES = ("jobs", "executions", "functions", "preview", "upcoming", "scheduler", "schema", "docs")
+ADDRESSES = (
+    "jobs",
+    "executions",
+    "blackouts",
+    "functions",
+    "preview",
+    "upcoming",
+    "scheduler",
+    "schema",
+    "docs",
+)
 
 
 class Index(ConsoleView):
