@@ -130,7 +130,7 @@ class BlackoutAdmin(_ModelAdmin):
     # --- the list -------------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return services.windows()
+        return services.blackout_windows()
 
     @admin.display(description=_("Window"), ordering="name")
     def name_cell(self, row: BlackoutWindow) -> SafeString:

@@ -75,6 +75,7 @@ from app_scheduler.services.skips import (
 from app_scheduler.services.windows import (
     WindowEffect,
     add_window,
+    blackout_windows,
     change_window,
     clean_window,
     delete_window,
@@ -85,7 +86,6 @@ from app_scheduler.services.windows import (
     window_document,
     window_effect,
     window_walls,
-    windows,
 )
 
 __all__ = [
@@ -113,6 +113,7 @@ __all__ = [
     "acknowledge_executions",
     "add_window",
     "blackout_warnings",
+    "blackout_windows",
     "bring_back",
     "cancel_execution",
     "carry_out_import",
@@ -168,6 +169,5 @@ __all__ = [
     "window_document",
     "window_effect",
     "window_walls",
-    "windows",
     "with_past_at_once",
 ]

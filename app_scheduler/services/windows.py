@@ -51,7 +51,7 @@ def get_window(window_id: int) -> BlackoutWindow:
     return row
 
 
-def windows(*, over: bool | None = None) -> QuerySet[BlackoutWindow]:
+def blackout_windows(*, over: bool | None = None) -> QuerySet[BlackoutWindow]:
     """Return the blackout windows, the latest to be over first; those that are over, those that are not, or all."""
     rows = BlackoutWindow.objects.select_related("set_by").order_by(F("over_at").desc(nulls_first=True), "pk")
     if over is None:
@@ -149,7 +149,7 @@ def _refuse_too_many(row: BlackoutWindow) -> None:
     now = utc_now()
     if row.over_at is not None and row.over_at <= now:
         return
-    if windows(over=False).exclude(pk=row.pk).count() >= MAX_WINDOWS:
+    if blackout_windows(over=False).exclude(pk=row.pk).count() >= MAX_WINDOWS:
         raise InvalidInput(
             gettext(
                 "There are %(count)s blackout windows that are not over. Delete one first, or make one window of those "
@@ -230,18 +230,19 @@ def _wall(value: Any, zone: ZoneInfo | None, *, is_end: bool) -> str | None:
     if value in (None, ""):
         raise InvalidInput(gettext("Give a date and time, for example 2027-03-26 18:00."))
     text = moment_text(value, keep_date=True)
-    if len(text) == 10:
-        wall = datetime.combine(date.fromisoformat(text) + timedelta(days=is_end), time())
-    else:
-        wall = datetime.fromisoformat(text)
-    if wall.tzinfo is not None:
-        if zone is None:
-            return None
-        wall = wall.astimezone(zone).replace(tzinfo=None)
-    wall = wall.replace(microsecond=0, fold=0)
-    if not 1970 <= wall.year <= 9997:
+    try:
+        if len(text) == 10:
+            wall = datetime.combine(date.fromisoformat(text) + timedelta(days=is_end), time())
+        else:
+            wall = datetime.fromisoformat(text)
+        if wall.tzinfo is not None:
+            wall = wall.astimezone(zone).replace(tzinfo=None)
+        is_known = 1970 <= wall.year <= 9997
+    except OverflowError:
+        is_known = False
+    if not is_known:
         raise InvalidInput(gettext("Give a date between the years 1970 and 9997."))
-    return wall.isoformat()
+    return wall.replace(microsecond=0, fold=0).isoformat()
 
 
 def _check_times(document: Document, before: Document | None, errors: dict[str, list[str]]) -> None:

@@ -27,7 +27,7 @@ class BlackoutList(ListView):
 
     @extend_schema(**operations.list_blackouts)
     def get(self, request: Request) -> Response:
-        rows = services.windows(over=BlackoutQuery.read(request).get("over"))
+        rows = services.blackout_windows(over=BlackoutQuery.read(request).get("over"))
         return self.page(request, rows, lambda found: [representations.blackout(row) for row in found])
 
     @extend_schema(**operations.create_blackout)
