@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,6 +75,29 @@ def unskip_next(ids: Sequence[str], *, now: datetime) -> dict[str, datetime]:
             _count_change(list(ticks), now)
         back |= ticks
     return back
+
+
+def overtaken(ticks: Mapping[str, datetime], now: datetime) -> list[str]:
+    """Return the jobs whose tick was claimed as it was, by a claim that had read its job before the skip was committed.
+
+    Only ticks that have come by ``now`` can have been. To be asked once that is committed: the rows are locked anew, so
+    a claim that waited for them has had its turn.
+    """
+    come = [job_id for job_id, tick in ticks.items() if tick <= now]
+    lost: list[str] = []
+    for batch in in_batches(come, 5000):
+        with transaction.atomic():
+            locked = JobSpec.objects.select_for_update(of=("self", "job")).select_related("job")
+            asked = locked.filter(job_id__in=batch, skip_tick__isnull=False).order_by("job_id")
+            # A claim that knew of the skip has forgotten it.
+            gone = [
+                spec.job_id
+                for spec in asked
+                if spec.skip_tick == ticks[spec.job_id] and spec.job.next_run_time != ticks[spec.job_id]
+            ]
+            drop_skips(gone)
+        lost += gone
+    return lost
 
 
 def drop_skips(ids: Sequence[str]) -> None:
