@@ -121,6 +121,8 @@ class LoopScheduler(BackgroundScheduler):
         self._begun = 0
         self._outage: Outage | None = None
         self._pause: Pause | None = None
+        #: When the first pause of a job that ends by itself does, as far as the last heartbeat knew.
+        self._pause_ends: datetime | None = None
 
     # --- starting and stopping ------------------------------------------------------------------------------------
 
@@ -321,6 +323,7 @@ class LoopScheduler(BackgroundScheduler):
             self._keep_lease()
         if not self._lease.held:
             return min(self._expiry, LONGEST_SLEEP_SECONDS)
+        self._end_pauses()
         full = self._recorder.full
         if full:
             self._faults.note("Nothing starts", "too many finished executions wait to be recorded")
@@ -338,7 +341,7 @@ class LoopScheduler(BackgroundScheduler):
             return 0.0
         # What is queued and was not started waits for a slot or for its job's turn; a run that ends wakes the loop.
         now = utc_now()
-        moments = [claimed.next_tick, self._dispatcher.next_available]
+        moments = [claimed.next_tick, self._dispatcher.next_available, self._pause_ends]
         waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
         return max(0.0, min([*waits, self._whole_pass_at - time.monotonic()]))
 
@@ -444,7 +447,7 @@ class LoopScheduler(BackgroundScheduler):
             self._interrupt_lost()
             if self._lease.held:
                 recovery.reap(utc_now())
-                self._resume_paused_until()
+                self._look_for_ends_of_pauses()
         self._paused = lease.paused_at is not None
         if lease.last_resumed_at and (self._pause is None or self._pause.until != lease.last_resumed_at):
             self._pause = last_pause(lease)
@@ -472,11 +475,19 @@ class LoopScheduler(BackgroundScheduler):
     def _may_start(self, run: Run) -> bool:
         return custody.may_start(run, self.instance, self._stopping)
 
-    def _resume_paused_until(self) -> None:
+    def _look_for_ends_of_pauses(self) -> None:
+        ending = JobSpec.objects.filter(state=JobState.PAUSED, paused_until__isnull=False).order_by("paused_until")
+        self._pause_ends = ending.values_list("paused_until", flat=True).first()
+
+    def _end_pauses(self) -> None:
+        """Resume the jobs whose pause has come to its end, so that their next tick is in time."""
+        if self._pause_ends is None or self._pause_ends > utc_now():
+            return
         over = JobSpec.objects.filter(state=JobState.PAUSED, paused_until__lte=utc_now())
-        ids = list(over.values_list("job_id", flat=True)[:1000])
-        if ids:
-            self.resume_jobs(ids)
+        if self.resume_jobs(list(over.values_list("job_id", flat=True)[:1000])):
+            self._look_for_ends_of_pauses()
+        else:  # Somebody was faster. The next heartbeat looks again.
+            self._pause_ends = None
 
     def _beat(self) -> None:
         busy = sum(executor.busy for executor in self._consoles())

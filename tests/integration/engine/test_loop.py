@@ -10,9 +10,11 @@ from django.db import connection
 from django.utils import timezone
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
+from app_scheduler.engine.jobstore import pause_jobs
 from app_scheduler.engine.queue import Entry, insert
 from app_scheduler.models import ExecutionDetail, JobSpec, Status
 from tests.integration.engine.conftest import MakeJob, Passes
+from tests.live import wait_until
 
 
 @pytest.fixture
@@ -84,6 +86,25 @@ def test_what_starts_at_once_says_what_it_runs(passes: Passes, make_job: MakeJob
     assert (detail.function, detail.args, detail.kwargs) == ("tests.probe.jobs.add", [7], {})
     assert (detail.instance, detail.available_at) == (passes.instance, None)
     assert detail.started_at is not None
+
+
+def test_a_pause_ends_at_its_moment(passes: Passes, make_job: MakeJob) -> None:
+    """Not at the next heartbeat: a tick right after it would be late by then."""
+    make_job(trigger="every 1h")
+    until = timezone.now() + timedelta(seconds=0.3)
+    pause_jobs(["tick"], by=None, reason="", until=until, now=timezone.now())
+    passes._lease.beaten = 0
+    passes.wakeup()
+    seconds, _ = passes.look()
+    assert seconds <= 0.3
+    stay_between_whole_passes(passes)
+
+    def resumed() -> bool:
+        passes.look()
+        return JobSpec.objects.get().state == "scheduled"
+
+    wait_until(resumed, 5, "the end of the pause")
+    assert timezone.now() >= until
 
 
 def test_what_overlaps_at_its_claim_gets_its_verdict_there(passes: Passes, make_job: MakeJob) -> None:
