@@ -362,7 +362,7 @@ class View:
             by_cause.setdefault(each.cause, []).append(each)
         return [
             {
-                "pill": state_pill(cause, label=gettext("Next run moved") if cause == MOVED else ""),
+                "pill": _pill(cause),
                 "total": count_words(len(found)),
                 "jobs": [(self._job(each.job_id), times_words(each.ticks)) for each in found[:MOST_HELD]],
                 "more": count_words(len(found) - MOST_HELD) if len(found) > MOST_HELD else "",
@@ -383,6 +383,13 @@ class View:
         rest = entry.ticks - len(entry.first)
         more = gettext("and %(count)s more") % {"count": number(rest)} if rest > 0 else ""
         return Line(self._job(entry.job_id), times, more, times_words(entry.ticks))
+
+
+def _pill(cause: str) -> Any:
+    """Return what says why ticks are not due: a state of the job, or the words for it."""
+    if cause == MOVED:
+        return state_pill(cause, label=gettext("Next run moved"))
+    return state_pill(cause, label="" if cause in JobState.values else cause)
 
 
 def _day(day: date) -> str:

@@ -15,12 +15,18 @@ from itertools import islice
 from typing import Any, NamedTuple, overload
 
 from django.conf import settings
-from django.db.models import Case, DateTimeField, Q, TextField, When
+from django.db.models import Case, DateTimeField, Q, TextField, Value, When
 from django.db.models.functions import Cast
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from app_scheduler import triggers
+from app_scheduler.engine.blackouts import words_of
 from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.windows import Cause, exceptions_of
+from app_scheduler.engine.windows import Window as BlackoutWindow
 from app_scheduler.models import JobState
+from app_scheduler.services.excepted import ScheduleExceptions, cause_in_words
 from app_scheduler.services.load import Tally, count_jobs
 from app_scheduler.triggers.minutes import (
     MINUTE,
@@ -58,6 +64,8 @@ class Row(NamedTuple):
     anchor: datetime | None
     #: None where it lies before the window or has passed.
     next_run_time: datetime | None
+    skip_tick: datetime | None = None
+    tags: Any = ()
     held_from: datetime | None = None
     paused_at: datetime | None = None
     paused_until: datetime | None = None
@@ -75,7 +83,9 @@ class Gap(NamedTuple):
 MOVED = "moved"
 
 
-def gaps_of(row: Row, groups: Groups, window: Window, now: datetime) -> Iterator[Gap]:
+def gaps_of(
+    row: Row, groups: Groups, window: Window, now: datetime, blackouts: Sequence[tuple[Cause, BlackoutWindow]]
+) -> Iterator[Gap]:
     """Yield the times of a window in which ticks of this job will not run."""
     if row.state == JobState.PAUSED:
         yield Gap(JobState.PAUSED, row.held_from or row.paused_at, row.paused_until)
@@ -83,8 +93,14 @@ def gaps_of(row: Row, groups: Groups, window: Window, now: datetime) -> Iterator
         yield Gap(JobState.BROKEN, row.held_from)
     elif row.state == JobState.FINISHED:
         yield Gap(JobState.FINISHED, now)
-    elif row.next_run_time is not None and _waits(row.next_run_time, groups, window, now):
-        yield Gap(MOVED, now, row.next_run_time)
+    else:
+        if row.next_run_time is not None and _waits(row.next_run_time, groups, window, now):
+            yield Gap(MOVED, now, row.next_run_time)
+        if row.skip_tick is not None:
+            yield Gap(gettext("Skipped"), row.skip_tick, row.skip_tick + _MICROSECOND)
+        if blackouts:
+            for cause in exceptions_of(blackouts, words_of(row.tags)).causes:
+                yield Gap(capfirst(cause_in_words(cause)), cause.since, cause.until)
 
 
 def _waits(following: datetime, groups: Groups, window: Window, now: datetime) -> bool:
@@ -291,7 +307,9 @@ def due_in(window: Window, jobs: Any, *, now: datetime | None = None) -> Calenda
     held: list[Held] = []
     unreadable: list[str] = []
     patterns = _patterns(window)
-    for row in _rows(window, jobs, now):
+    end = window.start + window.minutes * MINUTE
+    blackouts = ScheduleExceptions.now(window.start).between(window.start, end).causes
+    for row in _rows(window, jobs, now, has_blackouts=bool(blackouts)):
         try:
             groups = _pattern(row, window, patterns)
         except Exception:
@@ -299,7 +317,7 @@ def due_in(window: Window, jobs: Any, *, now: datetime | None = None) -> Calenda
             logger.info("The schedule of job %s cannot be read", row.job_id, exc_info=True)
             unreadable.append(row.job_id)
             continue
-        groups = _apart(row, groups, window, now, held)
+        groups = _apart(row, groups, window, now, held, blackouts)
         if not groups:
             continue
         key = tuple([(len(places), id(minutes)) for places, minutes in groups])
@@ -313,7 +331,7 @@ def due_in(window: Window, jobs: Any, *, now: datetime | None = None) -> Calenda
     return Calendar(window, list(bundles.values()), held, unreadable)
 
 
-def _rows(window: Window, jobs: Any, now: datetime) -> Iterator[Row]:
+def _rows(window: Window, jobs: Any, now: datetime, *, has_blackouts: bool) -> Iterator[Row]:
     """Yield what decides when jobs are due. Moments that cannot matter are left out: reading them takes its time."""
     jobs = jobs.order_by()
     if window.start > now:
@@ -328,6 +346,8 @@ def _rows(window: Window, jobs: Any, now: datetime) -> Iterator[Row]:
         "state",
         Case(When(matters, then="anchor"), output_field=DateTimeField()),
         Case(When(later, then="job__next_run_time"), output_field=DateTimeField()),
+        "skip_tick",
+        "tags" if has_blackouts else Value(None, output_field=TextField()),
     )
     held = Q(state__in=(JobState.PAUSED, JobState.BROKEN))
     yield from (Row(*found) for found in jobs.exclude(held).values_list(*columns))
@@ -364,11 +384,22 @@ def _kept(window: Window, zone: str) -> dict[Any, Groups]:
     return {}
 
 
-def _apart(row: Row, groups: Groups, window: Window, now: datetime, held: list[Held]) -> Groups:
+def _apart(
+    row: Row,
+    groups: Groups,
+    window: Window,
+    now: datetime,
+    held: list[Held],
+    blackouts: Sequence[tuple[Cause, BlackoutWindow]],
+) -> Groups:
     """Return the ticks that are due; the others are noted in ``held``."""
     if row.anchor is not None and row.anchor >= window.start:
         groups = ticks_from(groups, window, row.anchor + _MICROSECOND)
-    for cause, since, until in gaps_of(row, groups, window, now):
+    if row.next_run_time is not None and row.state == JobState.SCHEDULED:
+        extra = single(row.next_run_time, window)
+        if extra and not any(minutes & extra[0].minutes for _, minutes in groups):
+            groups += extra
+    for cause, since, until in gaps_of(row, groups, window, now, blackouts):
         before = ticks_before(groups, window, since) if since is not None else ()
         inside = ticks_from(groups, window, since) if since is not None else groups
         after = ticks_from(inside, window, until) if until is not None else ()
@@ -378,10 +409,6 @@ def _apart(row: Row, groups: Groups, window: Window, now: datetime, held: list[H
             groups = before + after
             if cause != JobState.FINISHED:
                 held.append(Held(row.job_id, cause, ticks))
-    if row.next_run_time is not None and row.state == JobState.SCHEDULED:
-        extra = single(row.next_run_time, window)
-        if extra and not any(minutes & extra[0].minutes for _, minutes in groups):
-            groups += extra
     return groups
 
 

@@ -177,6 +177,19 @@ def test_a_pause_until_a_moment_holds_back_what_comes_before_it(client: Client) 
     assert re.search(r"Paused 1 job held 1 time", text_of(page))
 
 
+def test_what_a_blackout_and_a_skip_swallow_is_not_due(client: Client) -> None:
+    make_job("clean-up", trigger="0 3,9 * * *", tags=["maintenance"])
+    make_job("other", trigger="0 3 * * *")
+    window = {"begins": "2026-11-24T00:00", "ends": "2026-11-24T06:00", "timezone": "Australia/Sydney"}
+    services.add_window({"name": "Series", "tags": ["maintenance"], **window}, Actor(person("anna")))
+    services.skip_next("other", Actor(person("ben")))
+    page = client.get(CALENDAR, {"date": "2026-11-24"})
+    assert [line.times for block in page.context["coming"] for line in block.lines] == ["09:00"]
+    words = text_of(page)
+    assert re.search(r"Blackout “Series” 1 job clean-up 1 time", words)
+    assert re.search(r"Skipped 1 job other 1 time", words)
+
+
 def test_a_next_run_that_was_moved_is_what_will_fire(client: Client) -> None:
     make_job("moved", trigger="0 3,9 * * *")
     DjangoJob.objects.update(next_run_time=datetime(2026, 11, 23, 20, 30, tzinfo=UTC))
