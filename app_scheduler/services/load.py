@@ -128,11 +128,14 @@ def count_jobs(bitmaps: Iterable[tuple[int, int]], cells: Sequence[int]) -> list
 
     Most cells are whole hours. For these the minutes are folded: one bit for each hour in which any minute is due.
     """
-    starts, others = 0, []
+    starts = 0
+    hours: list[tuple[int, int]] = []
+    others: list[tuple[int, int]] = []
     for number, cell in enumerate(cells):
         first = cell & -cell
         if cell and cell == (first << 60) - first:
             starts |= first
+            hours.append((number, first))
         elif cell:
             others.append((number, cell))
     tally = Tally()
@@ -146,9 +149,8 @@ def count_jobs(bitmaps: Iterable[tuple[int, int]], cells: Sequence[int]) -> list
         for number, cell in others:
             if minutes & cell:
                 counts[number] += jobs
-    for number, cell in enumerate(cells):
-        if starts & cell:
-            counts[number] += tally.sum(cell & -cell & starts)
+    for number, first in hours:
+        counts[number] = tally.sum(first)
     return counts
 
 
