@@ -35,7 +35,7 @@ def test_a_row_says_what_the_job_is_when_it_runs_and_how_it_went(client: Client)
     response = client.get(LIST)
     words = text_of(response)
     assert rows_of(response) == ["Nightly clean-up"]
-    for expected in ("nightly", "maintenance", "tests.probe.jobs.add", "At 03:00", "0 3 * * *", "Error", "5 min ago"):
+    for expected in ("nightly", "maintenance", "tests.probe.jobs.add", "At 03:00", "0 3 * * *", "Error", "5 min"):
         assert expected in words
     assert "Failing" in words
     assert "/djangojobexecution/77/change/" in response.content.decode()
@@ -99,8 +99,8 @@ def test_a_finished_job_and_one_that_runs_say_so(client: Client) -> None:
 def test_a_tick_that_nobody_claimed_is_said_to_be_due(client: Client) -> None:
     make_job()
     DjangoJob.objects.update(next_run_time=timezone.now() - timedelta(minutes=3))
-    assert "due 3 min ago" in text_of(client.get(LIST))
-    assert "Due 3 min ago" in text_of(client.get(url_of("sum")))
+    assert re.search(r"due 3 min( \d+ s)? ago", text_of(client.get(LIST)))
+    assert re.search(r"Due 3 min( \d+ s)? ago", text_of(client.get(url_of("sum"))))
 
 
 def test_a_row_of_plain_django_apscheduler_is_shown_as_not_adopted(client: Client) -> None:
@@ -250,7 +250,7 @@ def test_the_bar_says_since_when_nothing_is_alive_and_what_to_do(client: Client)
     )
     words = text_of(client.get(LIST))
     assert "Down" in words
-    assert "7 min ago" in words
+    assert "7 min" in words
     assert "manage.py runscheduler" in words
 
 

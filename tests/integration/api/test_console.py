@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from rest_framework.test import APIClient
 from app_scheduler.engine.lease import ensure_lease
 from app_scheduler.models import SchedulerInstance, SchedulerLease
 from app_scheduler.registry import registry
+from tests.effort import calls_of
 
 from .conftest import JobMaker
 
@@ -101,14 +101,11 @@ class TestPreview:
 
     def test_it_is_quick(self, client: APIClient) -> None:
         body = {"trigger": "0 3 * * mon-fri | every 90m | calendar months=2 hour=9"}
-        took = []
-        for _ in range(10):
-            # This thread's own time, and the best of several: other processes have no say in it.
-            start = time.thread_time()
-            assert client.post(self.ADDRESS, body).status_code == 200
-            took.append(time.thread_time() - start)
-
-        assert min(took) < 0.05
+        client.post(self.ADDRESS, body)
+        answer, calls = calls_of(lambda: client.post(self.ADDRESS, body))
+        assert answer.status_code == 200
+        # Some 20 ms; `make bench BENCH=preview` measures it.
+        assert calls < 100_000
 
 
 class TestScheduler:
