@@ -107,7 +107,7 @@ def relative_time(value: datetime, now: datetime) -> str:
 def short_time(local: datetime, now: datetime) -> str:
     """Return the day and the time; the year only where it is another, seconds only where they are not zero."""
     here = now.astimezone(local.tzinfo)
-    day = "D j M" if local.year == here.year else "D j M Y"
+    day = gettext("D j M") if local.year == here.year else gettext("D j M Y")
     clock = "H:i" if local.second == 0 else "H:i:s"
     return dateformat.format(local, f"{day} {clock}")
 

@@ -73,9 +73,9 @@ class Selection:
         return ", ".join(_is(state, counts[state], already) for state in (*JobState.values, None) if counts[state])
 
 
-def jobs_did(count: int, one: str, many: str) -> str:
-    """Return “3 jobs paused”; the two forms take ``count``."""
-    return ngettext(one, many, count) % {"count": number_format(count, force_grouping=True)}
+def jobs_did(count: int, text: str) -> str:
+    """Return “3 jobs paused” of ``text`` that says it with a place for the ``count``."""
+    return text % {"count": number_format(count, force_grouping=True)}
 
 
 def with_rest(done: str, rest: str) -> str:
@@ -117,7 +117,7 @@ class JobActs(JobAdminBase):
             return self.say(request, gettext("Nothing was queued."), str(error), level=messages.ERROR)
         runnable = set(able)
         rest = selection.left_out([pk for pk in selection.ids if pk not in runnable])
-        done = jobs_did(len(queued), "%(count)s execution queued", "%(count)s executions queued")
+        done = jobs_did(len(queued), ngettext("%(count)s execution queued", "%(count)s executions queued", len(queued)))
         self.say(request, with_rest(done, rest), level=messages.SUCCESS if queued else messages.WARNING)
 
     @admin.action(description=_("Pause…"), permissions=["pause"])
@@ -132,7 +132,7 @@ class JobActs(JobAdminBase):
             else:
                 done = set(paused)
                 rest = selection.left_out([pk for pk in selection.ids if pk not in done], already=JobState.PAUSED)
-                text = jobs_did(len(paused), "%(count)s job paused", "%(count)s jobs paused")
+                text = jobs_did(len(paused), ngettext("%(count)s job paused", "%(count)s jobs paused", len(paused)))
                 self.say(request, with_rest(text, rest), level=messages.SUCCESS if paused else messages.WARNING)
                 return None
         pausable = sum(state == JobState.SCHEDULED for state in selection.states.values())
@@ -148,7 +148,7 @@ class JobActs(JobAdminBase):
         resumed = services.resume_jobs(selection.ids, self.actor(request))
         done = set(resumed)
         rest = selection.left_out([pk for pk in selection.ids if pk not in done], already=JobState.SCHEDULED)
-        text = jobs_did(len(resumed), "%(count)s job resumed", "%(count)s jobs resumed")
+        text = jobs_did(len(resumed), ngettext("%(count)s job resumed", "%(count)s jobs resumed", len(resumed)))
         self.say(request, with_rest(text, rest), level=messages.SUCCESS if resumed else messages.WARNING)
 
     @admin.action(description=_("Delete…"), permissions=["delete"])
@@ -159,7 +159,12 @@ class JobActs(JobAdminBase):
         if "_confirmed" in request.POST and form.is_valid():
             deleted = services.delete_jobs(selection.ids, self.actor(request), reason=form.cleaned_data["reason"])
             text = jobs_did(
-                len(deleted), "%(count)s job deleted with its history", "%(count)s jobs deleted with their histories"
+                len(deleted),
+                ngettext(
+                    "%(count)s job deleted with its history",
+                    "%(count)s jobs deleted with their histories",
+                    len(deleted),
+                ),
             )
             gone = len(selection.ids) - len(deleted)
             rest = gettext("%(count)s had gone already") % {"count": gone} if gone else ""

@@ -142,7 +142,7 @@ class JobRow:
     def _coming_day(self, value: datetime) -> str:
         """Return a moment as short as it is clear: its weekday and time within the week, else its date."""
         local = value.astimezone(self.zone)
-        return dateformat.format(local, "D H:i" if value - self.now < timedelta(days=6) else "j M Y")
+        return dateformat.format(local, "D H:i" if value - self.now < timedelta(days=6) else gettext("j M Y"))
 
     @cached_property
     def paused_at(self) -> Any:

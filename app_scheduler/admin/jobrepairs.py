@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
@@ -103,7 +103,10 @@ class JobRepairs(JobSkips):
                 reason = form.cleaned_data["reason"]
                 changed = services.repoint_jobs(selection.ids, name, self.actor(request), reason=reason)
                 text = jobs_did(
-                    len(changed), "%(count)s job points at {function}.", "%(count)s jobs point at {function}."
+                    len(changed),
+                    ngettext(
+                        "%(count)s job points at {function}.", "%(count)s jobs point at {function}.", len(changed)
+                    ),
                 )
                 self.say(request, format_html(text, function=name))
                 return None

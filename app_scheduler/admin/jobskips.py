@@ -51,7 +51,8 @@ class JobSkips(JobActs):
             else:
                 rest = _left_out(selection, [pk for pk in selection.ids if pk not in skipped])
                 text = jobs_did(
-                    len(skipped), "%(count)s job skips its next tick", "%(count)s jobs skip their next tick"
+                    len(skipped),
+                    ngettext("%(count)s job skips its next tick", "%(count)s jobs skip their next tick", len(skipped)),
                 )
                 self.say(request, with_rest(text, rest), level=messages.SUCCESS if skipped else messages.WARNING)
                 return None
@@ -73,7 +74,10 @@ class JobSkips(JobActs):
         selection = Selection(queryset)
         back = services.unskip_next_of(selection.ids, self.actor(request))
         text = jobs_did(
-            len(back), "%(count)s job runs at its next tick again", "%(count)s jobs run at their next tick again"
+            len(back),
+            ngettext(
+                "%(count)s job runs at its next tick again", "%(count)s jobs run at their next tick again", len(back)
+            ),
         )
         count = len(selection.ids) - len(back)
         rest = ngettext("%(count)s had none to skip", "%(count)s had none to skip", count) % {"count": count}

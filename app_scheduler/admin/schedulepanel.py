@@ -170,13 +170,13 @@ def _rows(found: Preview, count: int, now: datetime) -> list[Tick]:
     offset: timedelta | None = None
     told = ""
     for tick, change in both:
-        year = "" if tick.year == now.astimezone(tick.tzinfo).year else " Y"
+        is_near = tick.year == now.astimezone(tick.tzinfo).year
         shifted = offset is not None and tick.utcoffset() != offset
         before, told = told, _clocks(tick)
         rows.append(
             Tick(
                 iso=tick.isoformat(),
-                day=dateformat.format(tick, f"D j M{year}"),
+                day=dateformat.format(tick, gettext("D j M") if is_near else gettext("D j M Y")),
                 clock=dateformat.format(tick, "H:i:s" if tick.second else "H:i"),
                 zone=offset_words(tick),
                 distance=relative_time(tick, now),
@@ -205,7 +205,11 @@ def _clocks(tick: datetime) -> str:
         return ""
     length = abs(after - before)
     minutes = length // timedelta(minutes=1)
-    span = gettext("%(hours)s h") % {"hours": number_format(minutes // 60)} if minutes % 60 == 0 else f"{minutes} min"
+    span = (
+        gettext("%(hours)s h") % {"hours": number_format(minutes // 60)}
+        if minutes % 60 == 0
+        else gettext("%(minutes)s min") % {"minutes": minutes}
+    )
     if after > before:
         return gettext("clocks go forward %(span)s") % {"span": span}
     return gettext("clocks go back %(span)s") % {"span": span}

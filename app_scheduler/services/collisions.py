@@ -41,7 +41,7 @@ class Collision:
             "%(count)d other job starts at %(time)s on %(day)s too.",
             "%(count)d other jobs start at %(time)s on %(day)s too.",
             self.others,
-        ) % {"count": self.others, "time": _clock(self.moment), "day": dateformat.format(self.moment, "D j M")}
+        ) % {"count": self.others, "time": _clock(self.moment), "day": dateformat.format(self.moment, gettext("D j M"))}
         if self.free is not None:
             text += " " + gettext("%(time)s is free.") % {"time": _clock(self.free)}
         return text
