@@ -21,9 +21,13 @@ DEVELOPMENT := $(VENV)/.installed-dev
 PRODUCTION = DEBUG=0 ALLOWED_HOSTS=console.example.com DATABASE_URL=sqlite://:memory: APP_SCHEDULER_AUTOSTART=0 \
 	SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF
 
+# The languages of the console beside English; more, as in: make messages LANGUAGES="de es fr it"
+LANGUAGES ?= $(sort de es fr $(notdir $(wildcard locale/*)))
+MANAGE_MESSAGES = DEBUG=1 DATABASE_URL=sqlite://:memory: APP_SCHEDULER_AUTOSTART=0 $(BIN)/python manage.py
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-processes test-browser lint fmt bench chaos setup clean chromium
+.PHONY: help run test test-sqlite test-postgres test-processes test-browser lint fmt messages bench chaos setup clean chromium
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -60,6 +64,11 @@ lint: $(DEVELOPMENT)  ## Check style, types, migrations and the production setti
 fmt: $(DEVELOPMENT)  ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: $(RUNTIME)  ## Extract the strings of the catalogues again and compile them; needs GNU gettext
+	@command -v msgfmt >/dev/null && command -v xgettext >/dev/null || { echo "GNU gettext is needed: xgettext, msgmerge and msgfmt. On Debian and Ubuntu: sudo apt-get install gettext" >&2; exit 1; }
+	$(MANAGE_MESSAGES) makemessages $(addprefix --locale ,$(LANGUAGES)) --no-wrap --no-location --no-obsolete --ignore '.venv*' --ignore tests
+	$(MANAGE_MESSAGES) compilemessages $(addprefix --locale ,$(LANGUAGES)) --ignore '.venv*'
 
 bench: $(DEVELOPMENT)  ## Measure the speed beside plain django-apscheduler: BENCH="drain idle", BENCH_QUICK=1, BENCH_MEMORY=1000000
 	$(BIN)/python -m tests.benchmarks run $(if $(BENCH_QUICK),--scale quick --repeat 1) \

@@ -88,6 +88,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = environment.text("LANGUAGE_CODE", "en-us")
 TIME_ZONE = environment.time_zone()
 USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = environment.flag("USE_TZ", True)
 
 # Static files. Names with a hash need `collectstatic`, which neither development nor tests should.
