@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import triggers
 from app_scheduler.conf import console_settings
@@ -24,6 +26,9 @@ from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobOrigin, JobSpec, JobState
 from app_scheduler.registry import RegisteredFunction, registry
 from app_scheduler.signature import signature_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Document = dict[str, Any]
 
@@ -115,14 +120,18 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
     Raises ``InvalidInput`` with every fault found, each under its field's path.
     """
     if not isinstance(data, Mapping):
-        raise InvalidInput("A job is an object with the fields id, function and trigger.")
+        raise InvalidInput(gettext("A job is an object with the fields id, function and trigger."))
     errors: dict[str, list[str]] = {}
     known = set(FIELDS)
     for key in data:
         if key not in known and key not in READ_ONLY:
             near = get_close_matches(str(key), FIELDS, n=1)
-            hint = f"Did you mean “{near[0]}”?" if near else f"The fields are {', '.join(FIELDS)}."
-            errors[str(key)[:60]] = [f"There is no such field. {hint}"]
+            hint = (
+                gettext("Did you mean “%(name)s”?") % {"name": near[0]}
+                if near
+                else gettext("The fields are %(names)s.") % {"names": ", ".join(FIELDS)}
+            )
+            errors[str(key)[:60]] = [gettext("There is no such field. %(hint)s") % {"hint": hint}]
 
     source = {**(base or defaults()), **{key: data[key] for key in FIELDS if key in data}}
     document: Document = {}
@@ -142,8 +151,8 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
     take("rerun_if_interrupted", _boolean)
     take("paused", _boolean)
     take("max_instances", _number(1, 10_000))
-    take("misfire_grace_time", _number(1, MAX_COUNT, optional=True, none_means="without a limit"))
-    take("timeout", _number(1, MAX_COUNT, optional=True, none_means="without a limit"))
+    take("misfire_grace_time", _number(1, MAX_COUNT, optional=True, none_means=_("without a limit")))
+    take("timeout", _number(1, MAX_COUNT, optional=True, none_means=_("without a limit")))
     take("max_retries", _number(0, 100))
     take("retry_backoff", _number(0, 86_400))
     if function is not None:
@@ -157,7 +166,9 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
         except InvalidInput as error:
             errors.update(error.errors)
     if source.get("trigger") in (None, "", {}):
-        errors["trigger"] = ["Say when the job runs, for example “every 1h”, “0 3 * * *” or “at 2027-01-31 12:00”."]
+        errors["trigger"] = [
+            gettext("Say when the job runs, for example “every 1h”, “0 3 * * *” or “at 2027-01-31 12:00”.")
+        ]
     else:
         try:
             document["trigger"] = _trigger(source["trigger"], base, now or timezone.now())
@@ -199,7 +210,7 @@ def fault_in(
     errors: dict[str, list[str]] = {}
     registered = _function({"function": function}, errors)
     if registered is not None:
-        errors |= _misfits(registered.func, arguments)
+        errors |= _misfits(registered.func, arguments, get_language())
     try:
         _executor(executor)
     except InvalidInput as error:
@@ -209,13 +220,17 @@ def fault_in(
     except InvalidInput as error:
         errors |= error.under("trigger").errors
     except Exception as error:
-        errors["trigger"] = [f"Its schedule cannot be worked out: {type(error).__name__}: {error}"]
+        fault = f"{type(error).__name__}: {error}"
+        errors["trigger"] = [gettext("Its schedule cannot be worked out: %(fault)s") % {"fault": fault}]
     return InvalidInput(errors) if errors else None
 
 
 @lru_cache(maxsize=16_384)
-def _misfits(func: Callable[..., Any], arguments: str) -> dict[str, list[str]]:
-    """Return what is wrong with stored arguments, by path. Cached: each tick of each job asks, and little changes."""
+def _misfits(func: Callable[..., Any], arguments: str, language: str | None) -> dict[str, list[str]]:
+    """Return what is wrong with stored arguments, by path. Cached: each tick of each job asks, and little changes.
+
+    ``language`` is the active one, in which the messages are.
+    """
     try:
         signature_of(func).bind(*json.loads(arguments))
     except InvalidInput as error:
@@ -315,7 +330,9 @@ def readable_name(function_name: str) -> str:
 def _function(source: Mapping[str, Any], errors: dict[str, list[str]]) -> RegisteredFunction | None:
     name = source.get("function")
     if not isinstance(name, str) or not name.strip():
-        errors["function"] = ["Choose the function that the job calls, for example “app_scheduler.jobs.check_url”."]
+        errors["function"] = [
+            gettext("Choose the function that the job calls, for example “app_scheduler.jobs.check_url”.")
+        ]
         return None
     try:
         return registry.get(name.strip())
@@ -334,13 +351,13 @@ def _trigger(value: object, base: Document | None, now: datetime) -> Document:
 
 def _identifier(value: Any) -> str:
     if not isinstance(value, str):
-        raise InvalidInput("An id is text, for example “nightly-cleanup”.")
+        raise InvalidInput(gettext("An id is text, for example “nightly-cleanup”."))
     value = _storable(value.strip())
     if not value or len(value) > 255:
-        raise InvalidInput("An id has 1 to 255 characters, for example “nightly-cleanup”.")
+        raise InvalidInput(gettext("An id has 1 to 255 characters, for example “nightly-cleanup”."))
     if _CONTROL.search(value) or "/" in value or "\\" in value or value in {".", ".."}:
         raise InvalidInput(
-            "An id may not contain slashes, line breaks or control characters. Use letters, digits, - and _."
+            gettext("An id may not contain slashes, line breaks or control characters. Use letters, digits, - and _.")
         )
     return value
 
@@ -351,10 +368,13 @@ def _text(limit: int) -> Callable[[Any], str]:
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise InvalidInput("Give text.")
+            raise InvalidInput(gettext("Give text."))
         value = value.replace("\r\n", "\n").strip()
         if len(value) > limit:
-            raise InvalidInput(f"This has {len(value):,} characters. Shorten it to at most {limit:,}.")
+            raise InvalidInput(
+                gettext("This has %(count)s characters. Shorten it to at most %(limit)s.")
+                % {"count": f"{len(value):,}", "limit": f"{limit:,}"}
+            )
         return _storable(value)
 
     return convert
@@ -363,9 +383,9 @@ def _text(limit: int) -> Callable[[Any], str]:
 def _storable(value: str) -> str:
     """Return text that every database takes."""
     if "\x00" in value:
-        raise InvalidInput("This contains a NUL character. Remove it.")
+        raise InvalidInput(gettext("This contains a NUL character. Remove it."))
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidInput("This contains half a character (a lone surrogate). Type it again.")
+        raise InvalidInput(gettext("This contains half a character (a lone surrogate). Type it again."))
     return value
 
 
@@ -375,20 +395,26 @@ def _tags(value: Any) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, Sequence) or not all(isinstance(tag, str) for tag in value):
-        raise InvalidInput('Tags are a list of words, for example ["maintenance", "mail"].')
+        raise InvalidInput(gettext('Tags are a list of words, for example ["maintenance", "mail"].'))
     tags = list(dict.fromkeys(tag.strip().lower() for tag in value if tag.strip()))
     if len(tags) > MAX_TAGS:
-        raise InvalidInput(f"A job has at most {MAX_TAGS} tags.")
+        raise InvalidInput(gettext("A job has at most %(count)s tags.") % {"count": MAX_TAGS})
     for tag in tags:
         if not _TAG.fullmatch(tag):
-            raise InvalidInput(f"“{tag[:60]}” is not a tag. Use up to 50 letters, digits, spaces, - . _ : or +.")
+            raise InvalidInput(
+                gettext("“%(tag)s” is not a tag. Use up to 50 letters, digits, spaces, - . _ : or +.")
+                % {"tag": tag[:60]}
+            )
     return tags
 
 
 def _executor(value: Any) -> str:
     names = list(console_settings.executors)
     if value not in names:
-        raise InvalidInput(f"There is no executor “{str(value)[:60]}”. Configured are: {', '.join(names)}.")
+        raise InvalidInput(
+            gettext("There is no executor “%(value)s”. Configured are: %(names)s.")
+            % {"value": str(value)[:60], "names": ", ".join(names)}
+        )
     return str(value)
 
 
@@ -399,13 +425,13 @@ def _boolean(value: Any) -> bool:
         return True
     if isinstance(value, str) and value.strip().lower() in {"false", "no", "off", "0"}:
         return False
-    raise InvalidInput("Give true or false.")
+    raise InvalidInput(gettext("Give true or false."))
 
 
 @cache
-def _number(least: int, most: int, *, optional: bool = False, none_means: str = "") -> Callable[[Any], int | None]:
-    wanted = f"Give a whole number from {least:,} to {most:,}" + (f", or nothing ({none_means})." if optional else ".")
-
+def _number(
+    least: int, most: int, *, optional: bool = False, none_means: StrOrPromise = ""
+) -> Callable[[Any], int | None]:
     def convert(value: Any) -> int | None:
         if optional and value in (None, ""):
             return None
@@ -414,10 +440,18 @@ def _number(least: int, most: int, *, optional: bool = False, none_means: str = 
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidInput(wanted)
+            raise InvalidInput(_wanted_number(least, most, none_means if optional else ""))
         return value
 
     return convert
+
+
+def _wanted_number(least: int, most: int, none_means: StrOrPromise) -> str:
+    bounds = {"least": f"{least:,}", "most": f"{most:,}"}
+    if none_means:
+        text = gettext("Give a whole number from %(least)s to %(most)s, or nothing (%(meaning)s).")
+        return text % {**bounds, "meaning": none_means}
+    return gettext("Give a whole number from %(least)s to %(most)s.") % bounds
 
 
 #: The converters of single fields, for whatever else is described by a document.

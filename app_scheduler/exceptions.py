@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from django.utils.translation import gettext
+
 
 class ConsoleError(Exception):
     """Base of every error that the console raises on purpose."""
@@ -42,7 +44,12 @@ class JobExists(InvalidInput):
     """A job with this id exists already."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__({"id": f"A job with the id “{job_id}” exists already. Choose another id, or change that job."})
+        super().__init__(
+            {
+                "id": gettext("A job with the id “%(id)s” exists already. Choose another id, or change that job.")
+                % {"id": job_id}
+            }
+        )
 
 
 class JobNotFound(ConsoleError, LookupError):
@@ -50,7 +57,7 @@ class JobNotFound(ConsoleError, LookupError):
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        super().__init__(f"There is no job with the id “{job_id}”. It may have been deleted.")
+        super().__init__(gettext("There is no job with the id “%(id)s”. It may have been deleted.") % {"id": job_id})
 
 
 class ExecutionNotFound(ConsoleError, LookupError):
@@ -59,7 +66,8 @@ class ExecutionNotFound(ConsoleError, LookupError):
     def __init__(self, execution_id: int) -> None:
         self.execution_id = execution_id
         super().__init__(
-            f"There is no execution {execution_id}. It may have been pruned by the retention of old executions."
+            gettext("There is no execution %(id)s. It may have been pruned by the retention of old executions.")
+            % {"id": execution_id}
         )
 
 
@@ -67,18 +75,17 @@ class BlackoutNotFound(ConsoleError, LookupError):
     """No blackout window has this id."""
 
     def __init__(self, window_id: int) -> None:
-        super().__init__(f"There is no blackout window {window_id}. It may have been deleted.")
+        super().__init__(gettext("There is no blackout window %(id)s. It may have been deleted.") % {"id": window_id})
 
 
 class UnknownFunction(InvalidInput):
     """The function is not registered, so it may not be scheduled or run."""
 
     def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
-        hint = f" Did you mean {', '.join(suggestions)}?" if suggestions else ""
-        super().__init__(
-            {
-                "function": f"“{name}” is not a registered function. Decorate it with @job in the jobs.py of an "
-                f"installed app.{hint}"
-            }
-        )
+        message = gettext(
+            "“%(name)s” is not a registered function. Decorate it with @job in the jobs.py of an installed app."
+        ) % {"name": name}
+        if suggestions:
+            message += " " + gettext("Did you mean %(names)s?") % {"names": ", ".join(suggestions)}
+        super().__init__({"function": message})
         self.name = name

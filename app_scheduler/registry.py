@@ -16,6 +16,7 @@ from typing import Any, TypedDict, TypeVar, Unpack, overload
 from django.apps import apps
 from django.core.exceptions import AppRegistryNotReady
 from django.utils.module_loading import module_has_submodule
+from django.utils.translation import gettext
 
 from app_scheduler.exceptions import InvalidInput, UnknownFunction
 from app_scheduler.signature import FunctionSignature, signature_of
@@ -177,7 +178,10 @@ class Registry:
         dotted = name.replace(":", ".")
         for module, reason in self.import_errors.items():
             if dotted.startswith(f"{module}."):
-                error.errors["function"].append(f"{module} could not be imported: {reason}. Correct it and restart.")
+                error.errors["function"].append(
+                    gettext("%(module)s could not be imported: %(reason)s. Correct it and restart.")
+                    % {"module": module, "reason": reason}
+                )
         raise error
 
     def find(self, name: str) -> RegisteredFunction | None:

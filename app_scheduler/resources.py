@@ -16,6 +16,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from import_export import fields, resources
 from import_export.results import Error, Result, RowResult
 from tablib.core import Dataset
@@ -33,7 +35,7 @@ _IMPORT_TYPES = {
     RowAction.CHANGED: RowResult.IMPORT_TYPE_UPDATE,
     RowAction.SAME: RowResult.IMPORT_TYPE_SKIP,
 }
-MAY_NOT_PAUSE = (
+MAY_NOT_PAUSE = _(
     "This would pause or resume the job, and you may not: that needs the permission “Can pause and resume jobs”. "
     "Leave the field out, or ask somebody who may."
 )
@@ -101,7 +103,11 @@ class JobRowResult(RowResult):
         """Yield one line per error."""
         for field, messages in self.messages.items():
             for message in messages:
-                yield f"row {self.number}, {field}: {message}" if field else f"row {self.number}: {message}"
+                values = {"number": self.number, "field": field, "message": message}
+                if field:
+                    yield gettext("row %(number)s, %(field)s: %(message)s") % values
+                else:
+                    yield gettext("row %(number)s: %(message)s") % values
 
 
 class JobResult(Result):
@@ -152,8 +158,13 @@ class JobResult(Result):
 
     def summary(self) -> str:
         """Return “3 new, 1 changed, 20 unchanged”, leaving out what there is none of."""
-        counts = {"new": self.new, "changed": self.changed, "unchanged": self.unchanged, "with errors": self.invalid}
-        return ", ".join(f"{len(rows):,} {word}" for word, rows in counts.items() if rows) or "no jobs"
+        parts = (
+            (ngettext("%(count)s new", "%(count)s new", len(self.new)), self.new),
+            (ngettext("%(count)s changed", "%(count)s changed", len(self.changed)), self.changed),
+            (ngettext("%(count)s unchanged", "%(count)s unchanged", len(self.unchanged)), self.unchanged),
+            (ngettext("%(count)s with errors", "%(count)s with errors", len(self.invalid)), self.invalid),
+        )
+        return ", ".join(text % {"count": f"{len(rows):,}"} for text, rows in parts if rows) or gettext("no jobs")
 
 
 class JobResource(resources.Resource):
@@ -171,7 +182,7 @@ class JobResource(resources.Resource):
 
     @classmethod
     def get_display_name(cls) -> str:
-        return "Jobs"
+        return gettext("Jobs")
 
     @classmethod
     def get_result_class(cls) -> type[JobResult]:
@@ -242,7 +253,7 @@ def plan(sources: Sequence[SourceRow], *, may_pause: bool = True) -> list[Planne
         if source.faults:
             planned_row.errors = _all_faults(source, planned_row.errors)
         elif not may_pause and planned_row.change is not None and planned_row.change.pause is not None:
-            planned_row.errors = {"paused": [MAY_NOT_PAUSE]}
+            planned_row.errors = {"paused": [str(MAY_NOT_PAUSE)]}
     return planned
 
 
@@ -274,9 +285,9 @@ def shown_value(field: str, value: Any) -> str:
     if field == "tags":
         return ", ".join(value)
     if value is None:
-        return "none"
+        return gettext("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     return value if isinstance(value, str) else json_text(value)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from django.utils.translation import gettext
 from rest_framework import serializers
 
 from app_scheduler.api.fields import MomentField, count_field
@@ -34,8 +35,12 @@ class Body(serializers.Serializer):  # type: ignore[type-arg]  # generic in its 
         for name in data:
             if name not in self.fields:
                 near = get_close_matches(name, self.fields, n=1)
-                hint = f"Did you mean “{near[0]}”?" if near else f"The fields are {', '.join(self.fields)}."
-                unknown[name[:60]] = [f"There is no such field. {hint}"]
+                hint = (
+                    gettext("Did you mean “%(name)s”?") % {"name": near[0]}
+                    if near
+                    else gettext("The fields are %(names)s.") % {"names": ", ".join(self.fields)}
+                )
+                unknown[name[:60]] = [gettext("There is no such field. %(hint)s") % {"hint": hint}]
         if unknown:
             raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import (
     APIException,
@@ -42,14 +44,14 @@ class BodyTooLarge(APIException):
     """The body is not read to its end."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is too large. Send less."
+    default_detail = _("The body is too large. Send less.")
 
 
 class LengthRequired(APIException):
     """The body comes without its length, and Django would take it for an empty one."""
 
     status_code = status.HTTP_411_LENGTH_REQUIRED
-    default_detail = "Send the body with its Content-Length, not in chunks."
+    default_detail = _("Send the body with its Content-Length, not in chunks.")
 
 
 def respond(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -73,15 +75,15 @@ def _as_api_exception(error: Exception) -> Exception:
         case ValidationError():
             return ValidationError(_flat(error.detail))
         case UnsupportedMediaType():
-            hint = "Send JSON, with the header Content-Type: application/json."
+            hint = gettext("Send JSON, with the header Content-Type: application/json.")
             return UnsupportedMediaType("", f"{error.detail} {hint}")
         case NotAcceptable():
-            return NotAcceptable(f"{error.detail} Answers are application/json.")
+            return NotAcceptable(gettext("%(detail)s Answers are application/json.") % {"detail": error.detail})
         case RequestDataTooBig():
             return BodyTooLarge()
         case SuspiciousOperation():
             # Django would answer with a page: too many parameters in the address, say.
-            return ValidationError({WHOLE_BODY: [str(error) or "This request is malformed."]})
+            return ValidationError({WHOLE_BODY: [str(error) or gettext("This request is malformed.")]})
     return error
 
 

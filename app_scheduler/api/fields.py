@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-_MOMENT_HELP = (
-    "Give a date and time in ISO 8601, for example 2026-12-01T12:00:00+11:00. Without an offset it is meant in the "
-    "{whose} time zone."
-)
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
 # In an address, the plus sign of an offset that was not written as %2B arrives as a space.
 _LOST_PLUS = re.compile(r"(.*\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) (\d{2}:?\d{2})", re.DOTALL)
 
 
+def in_time(words: Callable[[], str]) -> StrPromise:
+    """Return a text that is put into words when it is needed: fields outlive the request that they are made in."""
+    return lazy(words, str)()  # type: ignore[return-value]  # a promise, to its stubs a str
+
+
 def count_field(most: int, default: int, **options: Any) -> serializers.IntegerField:
     """Return a field for a whole number from 1 to ``most``."""
-    wanted = f"Give a whole number from 1 to {most:,}."
+    wanted = in_time(lambda: gettext("Give a whole number from 1 to %(most)s.") % {"most": f"{most:,}"})
     messages: dict[str, Any] = dict.fromkeys(("invalid", "null", "min_value", "max_value", "max_string_length"), wanted)
     return serializers.IntegerField(min_value=1, max_value=most, default=default, error_messages=messages, **options)
 
@@ -32,17 +39,25 @@ class MomentField(serializers.Field):  # type: ignore[type-arg]  # generic in it
     With ``of_job`` one without an offset stays naive, as it is meant in the zone of a job that is yet to be found.
     """
 
-    default_error_messages = {"invalid": "“{value}” is not a date and time. {help}"}
+    default_error_messages = {"invalid": _("“{value}” is not a date and time. {help}")}
 
     def __init__(self, *, whole_day: bool = False, of_job: bool = False, **options: Any) -> None:
         self.whole_day, self.of_job = whole_day, of_job
         super().__init__(**options)
         if self.required:
-            self.error_messages["required"] = self._help
+            self.error_messages["required"] = in_time(lambda: self._help)
 
     @property
     def _help(self) -> str:
-        return _MOMENT_HELP.format(whose="job's" if self.of_job else "site's")
+        if self.of_job:
+            return gettext(
+                "Give a date and time in ISO 8601, for example 2026-12-01T12:00:00+11:00. Without an offset it is "
+                "meant in the job's time zone."
+            )
+        return gettext(
+            "Give a date and time in ISO 8601, for example 2026-12-01T12:00:00+11:00. Without an offset it is meant in "
+            "the site's time zone."
+        )
 
     def to_internal_value(self, data: Any) -> datetime:
         text = data.strip() if isinstance(data, str) else ""
@@ -81,7 +96,9 @@ class ChoicesField(serializers.MultipleChoiceField):
         self.names = list(choices)
         super().__init__(choices=self.names, required=False, **options)
         listed = ", ".join(f"“{name}”" for name in self.names)
-        self.error_messages["invalid_choice"] = f"“{{input}}” is not one of them. Use {listed}."
+        self.error_messages["invalid_choice"] = in_time(
+            lambda: gettext("“{input}” is not one of them. Use %(names)s.") % {"names": listed}
+        )
 
 
 class NamesField(serializers.CharField):
@@ -96,6 +113,12 @@ class NamesField(serializers.CharField):
         for name in names:
             if name not in self.known:
                 near = get_close_matches(name, self.known, n=1)
-                hint = f"Did you mean “{near[0]}”?" if near else f"Use {', '.join(self.known)}."
-                raise serializers.ValidationError(f"There is no “{name[:60]}”. {hint}")
+                hint = (
+                    gettext("Did you mean “%(name)s”?") % {"name": near[0]}
+                    if near
+                    else gettext("Use %(names)s.") % {"names": ", ".join(self.known)}
+                )
+                raise serializers.ValidationError(
+                    gettext("There is no “%(name)s”. %(hint)s") % {"name": name[:60], "hint": hint}
+                )
         return names

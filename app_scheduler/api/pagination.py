@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -41,7 +42,11 @@ class Pages(BasePagination):
         # One row more than the page shows says whether there is a next one, also where counting has stopped.
         rows = list(queryset[start : start + size + 1])
         if not rows and self.page > 1:
-            raise NotFound(f"There is no page {self.page:,}. The last one is {max(1, -(-self.count // size)):,}.")
+            last = max(1, -(-self.count // size))
+            raise NotFound(
+                gettext("There is no page %(page)s. The last one is %(last)s.")
+                % {"page": f"{self.page:,}", "last": f"{last:,}"}
+            )
         self.has_next = len(rows) > size
         return rows[:size]
 

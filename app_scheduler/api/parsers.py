@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
+from django.utils.translation import gettext
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -30,35 +31,46 @@ class StrictJSONParser(BaseParser):
         request = (parser_context or {}).get("request")
         announced = str(request.META.get("CONTENT_LENGTH") or "") if request is not None else ""
         if announced.isdecimal() and int(announced) > MAX_BYTES:
-            raise BodyTooLarge(f"The body is too large. Send at most {MAX_BYTES:,} bytes.")
+            raise _too_large()
         raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise BodyTooLarge(f"The body is too large. Send at most {MAX_BYTES:,} bytes.")
+            raise _too_large()
         value = _read(raw)
         _check(value)
         return value
+
+
+def _too_large() -> BodyTooLarge:
+    limit = f"{MAX_BYTES:,}"
+    return BodyTooLarge(gettext("The body is too large. Send at most %(limit)s bytes.") % {"limit": limit})
 
 
 def _read(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParseError(f"The body is not UTF-8: byte {error.start + 1} is not part of a character.") from None
+        raise ParseError(
+            gettext("The body is not UTF-8: byte %(number)s is not part of a character.") % {"number": error.start + 1}
+        ) from None
     try:
         return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_once_each)
     except json.JSONDecodeError as error:
-        raise ParseError(f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from None
+        raise ParseError(
+            gettext("The body is not JSON: %(fault)s, line %(line)s, column %(column)s.")
+            % {"fault": error.msg, "line": error.lineno, "column": error.colno}
+        ) from None
     except RecursionError:
-        raise ParseError(_TOO_DEEP) from None
+        raise _too_deep() from None
     except ValueError:  # the interpreter reads no whole number longer than this
-        raise ParseError("A number in the body has more than 4,300 digits. Send it as text.") from None
+        raise ParseError(gettext("A number in the body has more than 4,300 digits. Send it as text.")) from None
 
 
-_TOO_DEEP = f"The body is nested more than {MAX_DEPTH} levels deep. Flatten it."
+def _too_deep() -> ParseError:
+    return ParseError(gettext("The body is nested more than %(count)s levels deep. Flatten it.") % {"count": MAX_DEPTH})
 
 
 def _refuse_number(name: str) -> NoReturn:
-    raise ParseError(f"{name} is not a number that JSON has. Send a finite number, or null.")
+    raise ParseError(gettext("%(name)s is not a number that JSON has. Send a finite number, or null.") % {"name": name})
 
 
 def _finite(text: str) -> float:
@@ -73,7 +85,9 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ParseError(f"The key {json.dumps(twice[:60])} is given twice in one object. Remove one.")
+        raise ParseError(
+            gettext("The key %(key)s is given twice in one object. Remove one.") % {"key": json.dumps(twice[:60])}
+        )
     return found
 
 
@@ -83,7 +97,7 @@ def _check(value: Any) -> None:
     while waiting:
         item, depth, field = waiting.pop()
         if depth > MAX_DEPTH:
-            raise ParseError(_TOO_DEEP)
+            raise _too_deep()
         if isinstance(item, str):
             _check_characters(item, field)
         elif isinstance(item, dict):
@@ -100,4 +114,6 @@ def _check_characters(text: str, field: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InvalidInput({field: "Half of a surrogate pair is not a character. Send the whole character."}) from None
+        raise InvalidInput(
+            {field: gettext("Half of a surrogate pair is not a character. Send the whole character.")}
+        ) from None

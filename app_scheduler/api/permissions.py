@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -43,4 +44,6 @@ def require(request: Request, permission: str) -> None:
 
 
 def _needs(permission: str) -> str:
-    return f"You need the permission {permission} to do this. Ask an administrator for it."
+    return gettext("You need the permission %(permission)s to do this. Ask an administrator for it.") % {
+        "permission": permission
+    }

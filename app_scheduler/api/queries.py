@@ -8,11 +8,13 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJobExecution
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from app_scheduler.api.fields import ChoicesField, MomentField, NamesField, count_field
+from app_scheduler.api.fields import ChoicesField, MomentField, NamesField, count_field, in_time
 from app_scheduler.api.representations import EXECUTION_FIELDS
 from app_scheduler.models import ExecutionOrigin, JobOrigin, JobSpec, JobState, Status
 from app_scheduler.querysets import JobSpecQuerySet
@@ -70,7 +72,14 @@ class JobQuery(Query):
         choices=[sign + name for name in ORDERINGS for sign in ("", "-")],
         default="id",
         help_text="The order; a minus sign turns it round. Jobs without the value come last.",
-        error_messages={"invalid_choice": f"“{{input}}” is not an order. Use {', '.join(ORDERINGS)}, or -id and so."},
+        error_messages={
+            "invalid_choice": in_time(
+                lambda: (
+                    gettext("“{input}” is not an order. Use %(names)s, or -id and so.")
+                    % {"names": ", ".join(ORDERINGS)}
+                )
+            )
+        },
     )
 
     @classmethod
@@ -116,9 +125,16 @@ class CalendarQuery(Query):
         since = attrs.setdefault("since", timezone.now())
         until = attrs.setdefault("until", since + timedelta(days=1))
         if not FIRST_YEAR <= since.year <= LAST_YEAR:
-            raise serializers.ValidationError({"since": f"Give a moment in the years {FIRST_YEAR} to {LAST_YEAR}."})
+            raise serializers.ValidationError(
+                {
+                    "since": gettext("Give a moment in the years %(first)s to %(last)s.")
+                    % {"first": FIRST_YEAR, "last": LAST_YEAR}
+                }
+            )
         if not timedelta() < until - since <= timedelta(days=MAX_DAYS):
-            raise serializers.ValidationError({"until": f"Give a moment after “since”, at most {MAX_DAYS} days later."})
+            raise serializers.ValidationError(
+                {"until": gettext("Give a moment after “since”, at most %(count)s days later.") % {"count": MAX_DAYS}}
+            )
         return attrs
 
     @classmethod
@@ -147,7 +163,7 @@ class BlackoutQuery(Query):
         allow_null=True,
         default=None,
         help_text="Windows that are over, or those that are not; all of them where it is left out.",
-        error_messages={"invalid": "Give true or false."},
+        error_messages={"invalid": _("Give true or false.")},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, scheduler
@@ -105,15 +106,24 @@ def revert_to_code(
     wanted = changed if fields is None else list(fields)
     for field in wanted:
         if field not in SPEC_FIELDS:
-            raise InvalidInput({"fields": f"“{str(field)[:60]}” cannot be reverted. Use {', '.join(SPEC_FIELDS)}."})
+            raise InvalidInput(
+                {
+                    "fields": gettext("“%(field)s” cannot be reverted. Use %(names)s.")
+                    % {"field": str(field)[:60], "names": ", ".join(SPEC_FIELDS)}
+                }
+            )
     if not changed:
-        raise InvalidInput("This job is what the code asks for, or the code asks for none. There is nothing to revert.")
+        raise InvalidInput(
+            gettext("This job is what the code asks for, or the code asks for none. There is nothing to revert.")
+        )
     if not set(ARGUMENTS).isdisjoint(wanted):
         wanted = [*wanted, *ARGUMENTS]
     data = {field: asked[field] for field in dict.fromkeys(wanted) if field in changed}
     if not data:
         names = ", ".join(changed)
-        raise InvalidInput({"fields": f"These fields are as the code asks already. Changed are: {names}."})
+        raise InvalidInput(
+            {"fields": gettext("These fields are as the code asks already. Changed are: %(names)s.") % {"names": names}}
+        )
     return change_job(
         job_id,
         data,
@@ -160,7 +170,10 @@ def bring_back(job_id: str, actor: Actor, *, reason: str = "") -> JobSpec | None
         with transaction.atomic():
             dismissed, _ = DismissedDefault.objects.filter(job_id=job_id).delete()
             if not dismissed:
-                raise InvalidInput(f"No job of the code “{job_id[:255]}” was deleted. Load the list again.")
+                raise InvalidInput(
+                    gettext("No job of the code “%(job_id)s” was deleted. Load the list again.")
+                    % {"job_id": job_id[:255]}
+                )
             if given is None:
                 text = with_reason("Comes back when the code next asks for it", reason)
                 log_about(DjangoJob, [(job_id, job_id, CHANGE, text)], actor)

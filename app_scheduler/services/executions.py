@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import scheduler
@@ -26,6 +27,7 @@ from app_scheduler.registry import registry
 from app_scheduler.services.audit import MAX_REASON, Actor, log_about, log_jobs, with_reason
 from app_scheduler.services.excepted import ScheduleExceptions
 from app_scheduler.services.jobs import get_job
+from app_scheduler.services.verdicts import verdict_in_words
 
 
 def run_now(
@@ -110,7 +112,7 @@ def retry_execution(execution_id: int, actor: Actor, *, args: Any = None, kwargs
     """Queue an ended execution again, with its own arguments or with others; return the new one's id."""
     execution = get_execution(execution_id)
     if execution.status in (Status.QUEUED, Status.STARTED):
-        raise InvalidInput("This execution has not ended yet. Wait for its verdict, or run the job now.")
+        raise InvalidInput(gettext("This execution has not ended yet. Wait for its verdict, or run the job now."))
     spec = get_job(execution.job_id)
     detail: ExecutionDetail | None = getattr(execution, "detail", None)
     if args is None and kwargs is None and detail is not None and detail.args is not None:
@@ -150,9 +152,9 @@ def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> No
     with transaction.atomic():
         if not settle([(execution.pk, execution.job_id, Status.CANCELLED, text)], utc_now()):
             raise InvalidInput(
-                "Only a queued execution can be cancelled; this one has started. A thread cannot be stopped."
+                gettext("Only a queued execution can be cancelled; this one has started. A thread cannot be stopped.")
                 if get_execution(execution_id).status == Status.STARTED
-                else "This execution has ended already."
+                else gettext("This execution has ended already.")
             )
         spec = JobSpec.objects.filter(job_id=execution.job_id).first()
         if spec is not None:
@@ -182,7 +184,10 @@ def acknowledge_execution(execution_id: int, actor: Actor, *, note: str = "") ->
     """
     execution = get_execution(execution_id)
     if execution.status not in FAILURES:
-        raise InvalidInput(f"Only a failure can be acknowledged; the status of this execution is “{execution.status}”.")
+        raise InvalidInput(
+            gettext("Only a failure can be acknowledged; the status of this execution is “%(status)s”.")
+            % {"status": verdict_in_words(execution.status)}
+        )
     if getattr(execution, "detail", None) is None:
-        raise InvalidInput("This execution was recorded without details, so nothing can be noted with it.")
+        raise InvalidInput(gettext("This execution was recorded without details, so nothing can be noted with it."))
     acknowledge_executions([execution_id], actor, note=note)

@@ -15,18 +15,20 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler import triggers
 from app_scheduler.engine.gaps import with_cause
 from app_scheduler.engine.lease import name_of, read_lease
 from app_scheduler.engine.queue import utc_now
-from app_scheduler.engine.windows import Kind
+from app_scheduler.engine.windows import Cause, Kind
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, JobState, SchedulerLease, Status
 from app_scheduler.services.audit import creation_of, trigger_change_after
 from app_scheduler.services.excepted import excepted
 from app_scheduler.services.jobs import get_job
+from app_scheduler.services.verdicts import verdict_in_words
 from app_scheduler.triggers.walls import instant_of
 
 MICROSECOND = timedelta(microseconds=1)
@@ -57,7 +59,12 @@ def explain(job_id: str, moment: datetime) -> Explanation:
     that no schedule reaches.
     """
     if not YEARS[0] <= moment.year <= YEARS[1]:
-        raise InvalidInput({"at": f"Give a moment between the years {YEARS[0]} and {YEARS[1]}."})
+        raise InvalidInput(
+            {
+                "at": gettext("Give a moment between the years %(first)s and %(last)s.")
+                % {"first": YEARS[0], "last": YEARS[1]}
+            }
+        )
     asked = _Asked(get_job(job_id), moment)
     return next(answer for cause in CAUSES if (answer := cause(asked)) is not None)
 
@@ -165,41 +172,61 @@ def _first_of(asked: _Asked, execution: Any, detail: ExecutionDetail | None) -> 
 
 
 def _record_in_words(asked: _Asked, execution: Any, detail: ExecutionDetail | None, first: datetime) -> str:
-    several = ""
-    if detail is not None and detail.tick_count > 1:
-        several = f" for {detail.tick_count:,} ticks from {asked.at(first)} to {asked.at(execution.run_time)}"
-    name = f"execution {execution.pk}"
+    name = gettext("execution %(id)s") % {"id": execution.pk}
+    several = detail is not None and detail.tick_count > 1
+    subject = name
+    if detail is not None and several:
+        subject = gettext("execution %(id)s for %(count)s ticks from %(first)s to %(last)s") % {
+            "id": execution.pk,
+            "count": f"{detail.tick_count:,}",
+            "first": asked.at(first),
+            "last": asked.at(execution.run_time),
+        }
     reason = detail.reason if detail else ""
     if execution.status == Status.QUEUED:
-        since = asked.at(detail.available_at or detail.queued_at, seconds=True) if detail else ""
-        words = f"It has not started yet: {name}{several} has been in the queue since {since}"
-        if detail and detail.available_at and detail.available_at > asked.now:
-            words = f"It has not started yet: {name}{several} is put off until {since}"
-        elif not asked.is_led:
-            words += f", and {_nobody_leads(asked)}"
-        return f"{words}."
+        return _queued_in_words(asked, detail, subject)
     started = detail.started_at if detail else None
+    begun = _begun(asked, execution, started, subject, several=several)
     if execution.status == Status.STARTED:
-        where = f" on {name_of(detail.instance)}" if detail and detail.instance else ""
-        return f"It is running: {name}{several}{_started(asked, execution, started, several)}{where}."
+        if detail and detail.instance:
+            where = name_of(detail.instance)
+            return gettext("It is running: %(execution)s on %(instance)s.") % {"execution": begun, "instance": where}
+        return gettext("It is running: %(execution)s.") % {"execution": begun}
+    verdict = verdict_in_words(execution.status)
     ran = started is not None or (detail is None and execution.status in (Status.EXECUTED, Status.ERROR))
     if not ran:
         # A reason names the ticks itself.
-        ended = with_cause(f"{name}{'' if reason else several} ended {execution.status}", reason)
-        return f"It did not run: {ended}."
+        values = {"execution": name if reason else subject, "verdict": verdict}
+        return f"{with_cause(gettext('It did not run: %(execution)s ended %(verdict)s') % values, reason)}."
     # Why a run came late or stands for several ticks is not why it ended as it did.
     cause = _exception(execution) if execution.status in (Status.EXECUTED, Status.ERROR) else reason
-    ended = with_cause(f"ended {execution.status}", cause)
-    began = f"{_started(asked, execution, started, several)}, and" if started else ""
-    return f"It ran{' once' if several else ''}: {name}{several}{began} {ended}."
+    if started is not None:
+        once = gettext("It ran once: %(execution)s, and ended %(verdict)s")
+        text = once if several else gettext("It ran: %(execution)s, and ended %(verdict)s")
+    else:
+        once = gettext("It ran once: %(execution)s ended %(verdict)s")
+        text = once if several else gettext("It ran: %(execution)s ended %(verdict)s")
+    return f"{with_cause(text % {'execution': begun, 'verdict': verdict}, cause)}."
 
 
-def _started(asked: _Asked, execution: Any, started: datetime | None, several: str) -> str:
+def _queued_in_words(asked: _Asked, detail: ExecutionDetail | None, subject: str) -> str:
+    since = asked.at(detail.available_at or detail.queued_at, seconds=True) if detail else ""
+    values = {"execution": subject, "since": since}
+    if detail and detail.available_at and detail.available_at > asked.now:
+        return gettext("It has not started yet: %(execution)s is put off until %(since)s.") % values
+    if asked.is_led:
+        return gettext("It has not started yet: %(execution)s has been in the queue since %(since)s.") % values
+    text = gettext("It has not started yet: %(execution)s has been in the queue since %(since)s, and %(cause)s.")
+    return text % {**values, "cause": _nobody_leads(asked)}
+
+
+def _begun(asked: _Asked, execution: Any, started: datetime | None, subject: str, *, several: bool) -> str:
     if started is None:
-        return ""
+        return subject
     late = max(0.0, (started - execution.run_time).total_seconds())
-    whom = "the last of them" if several else "the tick"
-    return f" started at {asked.at(started, seconds=True)}, {_seconds(late)} after {whom}"
+    one = gettext("%(execution)s started at %(time)s, %(late)s after the tick")
+    text = gettext("%(execution)s started at %(time)s, %(late)s after the last of them") if several else one
+    return text % {"execution": subject, "time": asked.at(started, seconds=True), "late": _seconds(late)}
 
 
 def _exception(execution: Any) -> str:
@@ -209,7 +236,11 @@ def _exception(execution: Any) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
+    return (
+        gettext("%(seconds)s s") % {"seconds": f"{seconds:.2f}"}
+        if seconds < 60
+        else str(timedelta(seconds=round(seconds)))
+    )
 
 
 # --- what the job says --------------------------------------------------------------------------------------------
@@ -220,8 +251,11 @@ def _by_its_age(asked: _Asked) -> Explanation | None:
     if created < (asked.tick or asked.until):
         return None
     entry = creation_of(asked.spec.job_id)
-    who = f" by {entry.user}" if entry else ""
-    return Explanation(f"The job did not exist yet: it was created at {asked.exactly(created)}{who}.")
+    when = asked.exactly(created)
+    if entry:
+        text = gettext("The job did not exist yet: it was created at %(when)s by %(who)s.")
+        return Explanation(text % {"when": when, "who": entry.user})
+    return Explanation(gettext("The job did not exist yet: it was created at %(when)s.") % {"when": when})
 
 
 def _by_an_older_schedule(asked: _Asked) -> Explanation | None:
@@ -229,33 +263,46 @@ def _by_an_older_schedule(asked: _Asked) -> Explanation | None:
         return None
     change = trigger_change_after(asked.spec.job_id, asked.since)
     if change is None:
-        when = asked.exactly(asked.spec.anchor)
-        return Explanation(f"The schedule of that time is not known: its trigger was last changed at {when}.")
-    why = f" ({change.reason})" if change.reason else ""
+        text = gettext("The schedule of that time is not known: its trigger was last changed at %(when)s.")
+        return Explanation(text % {"when": asked.exactly(asked.spec.anchor)})
+    text = gettext(
+        "Its schedule was another then: %(who)s changed its trigger at %(when)s%(why)s; until then it was "
+        "“%(schedule)s”, and no record is left of a tick at %(time)s."
+    )
     return Explanation(
-        f"Its schedule was another then: {change.who} changed its trigger at {asked.exactly(change.when)}{why}; until "
-        f"then it was “{triggers.describe(change.before)}”, and no record is left of a tick at {asked.at(asked.since)}."
+        text
+        % {
+            "who": change.who,
+            "when": asked.exactly(change.when),
+            "why": f" ({change.reason})" if change.reason else "",
+            "schedule": triggers.describe(change.before),
+            "time": asked.at(asked.since),
+        }
     )
 
 
 def _by_its_schedule(asked: _Asked) -> Explanation | None:
     if asked.schedule is None:
-        return asked.answer("Its schedule cannot be worked out, so it has no ticks", asked.spec.state_reason)
+        return asked.answer(gettext("Its schedule cannot be worked out, so it has no ticks"), asked.spec.state_reason)
     if asked.tick is not None:
         return None
     before = asked.schedule.last_before(asked.since - MICROSECOND, asked.spec.anchor - MICROSECOND)
     after = asked.schedule.next_after(asked.until - MICROSECOND)
-    none = f"Its schedule has no tick at {asked.at(asked.since)}"
+    finished = asked.spec.state == JobState.FINISHED and after is None
     if before and after:
-        around = f"the ones around it are {asked.at(before)} and {asked.at(after)}"
-    elif before:
-        around = f"its last one was {asked.at(before)}"
+        text = gettext("Its schedule has no tick at %(time)s; the ones around it are %(before)s and %(after)s")
     elif after:
-        around = f"its first one is {asked.at(after)}"
+        text = gettext("Its schedule has no tick at %(time)s; its first one is %(after)s")
+    elif before and finished:
+        text = gettext("Its schedule has no tick at %(time)s; its last one was %(before)s and the job is finished")
+    elif before:
+        text = gettext("Its schedule has no tick at %(time)s; its last one was %(before)s")
+    elif finished:
+        text = gettext("Its schedule has no tick at %(time)s; it has none at all and the job is finished")
     else:
-        around = "it has none at all"
-    finished = " and the job is finished" if asked.spec.state == JobState.FINISHED and after is None else ""
-    return asked.answer(f"{none}; {around}{finished}")
+        text = gettext("Its schedule has no tick at %(time)s; it has none at all")
+    around = {"before": asked.at(before) if before else "", "after": asked.at(after) if after else ""}
+    return asked.answer(text % {"time": asked.at(asked.since), **around})
 
 
 def _by_being_held(asked: _Asked) -> Explanation | None:
@@ -267,17 +314,21 @@ def _by_being_held(asked: _Asked) -> Explanation | None:
         return None
     is_over_by_then = spec.paused_until is not None and asked.now < spec.paused_until <= asked.meant
     since = (spec.paused_at if spec.state == JobState.PAUSED else None) or held_from
-    if spec.state == JobState.BROKEN:
-        words = "The job is broken"
-    else:
-        words = f"The job is paused by {spec.paused_by}" if spec.paused_by else "The job is paused"
-    if since is not None:
-        words += f" since {asked.exactly(since)}"
     if is_over_by_then and spec.paused_until is not None:
-        return asked.answer(
-            f"This tick is still to come: the job is paused only until {asked.exactly(spec.paused_until)}"
-        )
+        text = gettext("This tick is still to come: the job is paused only until %(until)s")
+        return asked.answer(text % {"until": asked.exactly(spec.paused_until)})
+    words = _held_in_words(spec, is_dated=since is not None)
+    words %= {"who": spec.paused_by, "when": asked.exactly(since) if since is not None else ""}
     return asked.answer(words, spec.state_reason)
+
+
+def _held_in_words(spec: JobSpec, *, is_dated: bool) -> str:
+    if spec.state == JobState.BROKEN:
+        return gettext("The job is broken since %(when)s") if is_dated else gettext("The job is broken")
+    if spec.paused_by:
+        by_somebody = gettext("The job is paused by %(who)s")
+        return gettext("The job is paused by %(who)s since %(when)s") if is_dated else by_somebody
+    return gettext("The job is paused since %(when)s") if is_dated else gettext("The job is paused")
 
 
 def _by_an_exception(asked: _Asked) -> Explanation | None:
@@ -291,14 +342,42 @@ def _by_an_exception(asked: _Asked) -> Explanation | None:
         return None
     is_to_come = asked.tick > asked.now
     if cause.kind is Kind.SKIP:
-        who = f"{cause.by} asked to skip this tick" if cause.by else "this tick is to be skipped"
-        words = f"It will not run then: {who}" if is_to_come else f"It will not run: {who}"
+        words = _skipped_in_words(cause, is_to_come=is_to_come)
     else:
-        who = f", set by {cause.by}" if cause.by else ""
-        falls = "It will not run then: it falls" if is_to_come else "It will not run: it fell"
-        span = f"from {asked.exactly(cause.since)} to {asked.exactly(cause.until)}"
-        words = f"{falls} into the blackout “{cause.name}” ({span}){who}"
+        words = _blacked_out_in_words(cause, is_to_come=is_to_come)
+        words %= {
+            "name": cause.name,
+            "since": asked.exactly(cause.since),
+            "until": asked.exactly(cause.until),
+            "who": cause.by,
+        }
     return asked.answer(words, cause.reason)
+
+
+def _skipped_in_words(cause: Cause, *, is_to_come: bool) -> str:
+    if cause.by and is_to_come:
+        text = gettext("It will not run then: %(who)s asked to skip this tick")
+    elif cause.by:
+        text = gettext("It will not run: %(who)s asked to skip this tick")
+    elif is_to_come:
+        text = gettext("It will not run then: this tick is to be skipped")
+    else:
+        text = gettext("It will not run: this tick is to be skipped")
+    return text % {"who": cause.by}
+
+
+def _blacked_out_in_words(cause: Cause, *, is_to_come: bool) -> str:
+    if cause.by and is_to_come:
+        return gettext(
+            "It will not run then: it falls into the blackout “%(name)s” (from %(since)s to %(until)s), set by %(who)s"
+        )
+    if cause.by:
+        return gettext(
+            "It will not run: it fell into the blackout “%(name)s” (from %(since)s to %(until)s), set by %(who)s"
+        )
+    if is_to_come:
+        return gettext("It will not run then: it falls into the blackout “%(name)s” (from %(since)s to %(until)s)")
+    return gettext("It will not run: it fell into the blackout “%(name)s” (from %(since)s to %(until)s)")
 
 
 def _by_being_to_come(asked: _Asked) -> Explanation | None:
@@ -306,14 +385,19 @@ def _by_being_to_come(asked: _Asked) -> Explanation | None:
         return None
     following = asked.spec.job.next_run_time
     if following is None:
-        return asked.answer("It will not run then: the job is finished", asked.spec.state_reason)
+        return asked.answer(gettext("It will not run then: the job is finished"), asked.spec.state_reason)
     if following > asked.meant:
-        return asked.answer(f"It will not run then: its next run was set to {asked.exactly(following)}")
+        return asked.answer(
+            gettext("It will not run then: its next run was set to %(when)s") % {"when": asked.exactly(following)}
+        )
     if asked.lease is not None and asked.lease.paused_at is not None:
-        return asked.answer(f"This tick is still to come, but {_all_is_paused(asked)}", asked.lease.pause_reason)
+        return asked.answer(
+            gettext("This tick is still to come, but %(cause)s") % {"cause": _all_is_paused(asked)},
+            asked.lease.pause_reason,
+        )
     if not asked.is_led:
-        return asked.answer(f"This tick is still to come, but {_nobody_leads(asked)}")
-    return asked.answer("This tick is still to come")
+        return asked.answer(gettext("This tick is still to come, but %(cause)s") % {"cause": _nobody_leads(asked)})
+    return asked.answer(gettext("This tick is still to come"))
 
 
 def _by_waiting(asked: _Asked) -> Explanation | None:
@@ -322,41 +406,46 @@ def _by_waiting(asked: _Asked) -> Explanation | None:
     if following is None or following > asked.meant:
         return None
     if asked.lease is not None and asked.lease.paused_at is not None:
-        return asked.answer(f"This tick is due and waits: {_all_is_paused(asked)}", asked.lease.pause_reason)
+        return asked.answer(
+            gettext("This tick is due and waits: %(cause)s") % {"cause": _all_is_paused(asked)},
+            asked.lease.pause_reason,
+        )
     if not asked.is_led:
-        return asked.answer(f"This tick is due and waits: {_nobody_leads(asked)}")
-    return asked.answer("This tick is due and about to be claimed")
+        return asked.answer(gettext("This tick is due and waits: %(cause)s") % {"cause": _nobody_leads(asked)})
+    return asked.answer(gettext("This tick is due and about to be claimed"))
 
 
 def _all_is_paused(asked: _Asked) -> str:
     lease = asked.lease
     assert lease is not None
     assert lease.paused_at is not None
-    who = f" by {lease.paused_by}" if lease.paused_by else ""
-    return f"all scheduling is paused{who} since {asked.exactly(lease.paused_at)}"
+    when = asked.exactly(lease.paused_at)
+    if lease.paused_by:
+        return gettext("all scheduling is paused by %(who)s since %(when)s") % {"who": lease.paused_by, "when": when}
+    return gettext("all scheduling is paused since %(when)s") % {"when": when}
 
 
 def _nobody_leads(asked: _Asked) -> str:
     if asked.lease is None or asked.lease.alive_at is None:
-        return "no scheduler has been running yet"
-    return f"no scheduler is running since {asked.exactly(asked.lease.alive_at)}"
+        return gettext("no scheduler has been running yet")
+    return gettext("no scheduler is running since %(when)s") % {"when": asked.exactly(asked.lease.alive_at)}
 
 
 def _by_retention(asked: _Asked) -> Explanation | None:
     executions = DjangoJobExecution.objects.order_by("run_time").values_list("run_time", flat=True)
     oldest = executions.filter(job_id=asked.spec.job_id).first()
-    whose = "of this job"
+    text = gettext("No record of that time is left: the oldest execution of this job that is kept is of %(when)s")
     if oldest is None:
-        oldest, whose = executions.first(), "of any job"
+        oldest = executions.first()
+        text = gettext("No record of that time is left: the oldest execution of any job that is kept is of %(when)s")
     if oldest is None or oldest <= asked.meant:
         return None
-    return asked.answer(
-        f"No record of that time is left: the oldest execution {whose} that is kept is of {asked.exactly(oldest)}"
-    )
+    return asked.answer(text % {"when": asked.exactly(oldest)})
 
 
 def _by_nothing(asked: _Asked) -> Explanation:
-    return asked.answer(f"No record explains the tick at {asked.at(asked.meant)}: this should not happen")
+    text = gettext("No record explains the tick at %(time)s: this should not happen")
+    return asked.answer(text % {"time": asked.at(asked.meant)})
 
 
 CAUSES: tuple[Callable[[_Asked], Explanation | None], ...] = (

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from app_scheduler import documents, scheduler
 from app_scheduler.documents import Document
@@ -61,7 +62,9 @@ def plan_import(rows: Sequence[Mapping[str, Any]], *, numbers: Sequence[int] | N
         assert plan.document is not None
         first = seen.setdefault(plan.document["id"], number)
         if first != number:
-            plan.errors = {"id": [f"Row {first} has the same id. Give each job an id of its own."]}
+            plan.errors = {
+                "id": [gettext("Row %(first)s has the same id. Give each job an id of its own.") % {"first": first}]
+            }
     return planned
 
 
@@ -92,11 +95,11 @@ def _says_the_same(row: Mapping[str, Any], before: Document) -> bool:
 
 def _plan_row(plan: PlannedRow, row: Any, known: Mapping[str, JobSpec]) -> None:
     if not isinstance(row, Mapping):
-        raise InvalidInput("A row is an object with the fields of a job.")
+        raise InvalidInput(gettext("A row is an object with the fields of a job."))
     spec = known.get(str(row.get("id") or "").strip())
     if spec is None:
         if row.get("id") in (None, ""):
-            raise InvalidInput({"id": "Give each job an id, for example “nightly-cleanup”."})
+            raise InvalidInput({"id": gettext("Give each job an id, for example “nightly-cleanup”.")})
         plan.document, plan.action = documents.clean(row), RowAction.NEW
         return
     before = documents.of(spec)
@@ -123,7 +126,10 @@ def carry_out_import(planned: Sequence[PlannedRow], actor: Actor, *, reason: str
             saving = [change.as_change() for change in changed if change.fields]
             stale = {change.spec.job_id for change in saving} - scheduler.save_changes(saving)
             if stale:
-                raise InvalidInput(f"Somebody changed {', '.join(sorted(stale)[:5])} meanwhile. Import again.")
+                raise InvalidInput(
+                    gettext("Somebody changed %(names)s meanwhile. Import again.")
+                    % {"names": ", ".join(sorted(stale)[:5])}
+                )
             logged = [(spec, ADDITION, diff(None, documents.of(spec), reason)) for spec, _ in new]
             logged += [(change.spec, CHANGE, diff(change.before, change.document, reason)) for change in changed]
             log_jobs(logged, actor)
@@ -131,7 +137,7 @@ def carry_out_import(planned: Sequence[PlannedRow], actor: Actor, *, reason: str
                 ids = [change.spec.job_id for change in changed if change.pause is pause]
                 pause_or_resume(ids, pause, actor, reason)
     except IntegrityError:
-        raise InvalidInput("Somebody created one of these jobs meanwhile. Import again.") from None
+        raise InvalidInput(gettext("Somebody created one of these jobs meanwhile. Import again.")) from None
     counts = dict.fromkeys(RowAction, 0)
     for plan in planned:
         if plan.action is not None:

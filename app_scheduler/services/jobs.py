@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, scheduler, triggers
@@ -85,7 +86,11 @@ def change_job(
         spec = get_job(job_id)
         if expected_revision is not None and spec.revision != expected_revision:
             raise InvalidInput(
-                {"revision": "Somebody changed this job while you had it open. Load it again and repeat your change."}
+                {
+                    "revision": gettext(
+                        "Somebody changed this job while you had it open. Load it again and repeat your change."
+                    )
+                }
             )
         change = plan_change(spec, data, partial=partial, run_past_at_once=run_past_at_once)
         if not change.fields and change.pause is None:
@@ -97,7 +102,7 @@ def change_job(
             if change.pause is not None:
                 pause_or_resume([job_id], change.pause, actor, reason)
         return get_job(job_id)
-    raise InvalidInput({"revision": "This job is being changed by others right now. Try again."})
+    raise InvalidInput({"revision": gettext("This job is being changed by others right now. Try again.")})
 
 
 @dataclass(slots=True)
@@ -132,7 +137,10 @@ def plan_change(
     before = documents.of(spec)
     if "id" in data and data["id"] not in (None, "", spec.job_id):
         raise InvalidInput(
-            {"id": f"A job keeps its id, “{spec.job_id}”. To rename it, create another and delete this."}
+            {
+                "id": gettext("A job keeps its id, “%(job_id)s”. To rename it, create another and delete this.")
+                % {"job_id": spec.job_id}
+            }
         )
     # A whole document says which function and when; a part of one leaves them as they are.
     source = dict(data) if partial else {**documents.defaults(), "function": None, "trigger": None, **data}
@@ -143,7 +151,10 @@ def plan_change(
     if document["paused"] != before["paused"]:
         if spec.state in (JobState.FINISHED, JobState.BROKEN) and "trigger" not in fields:
             raise InvalidInput(
-                {"paused": f"This job is {spec.get_state_display().lower()}: it has no ticks to hold back."}
+                {
+                    "paused": gettext("This job is %(state)s: it has no ticks to hold back.")
+                    % {"state": spec.get_state_display().lower()}
+                }
             )
         change.pause = document["paused"]
     if "trigger" in fields:
@@ -177,9 +188,11 @@ def delete_job(job_id: str, actor: Actor, *, reason: str = "") -> None:
 def pause_jobs(ids: Sequence[str], actor: Actor, *, reason: str = "", until: datetime | None = None) -> list[str]:
     """Hold back the ticks of scheduled jobs; return the ids of those that were scheduled."""
     if len(reason) > MAX_REASON:
-        raise InvalidInput({"reason": f"Shorten the reason to at most {MAX_REASON:,} characters."})
+        raise InvalidInput(
+            {"reason": gettext("Shorten the reason to at most %(count)s characters.") % {"count": f"{MAX_REASON:,}"}}
+        )
     if until is not None and until <= utc_now():
-        raise InvalidInput({"until": "This moment has passed. Give one in the future, or none."})
+        raise InvalidInput({"until": gettext("This moment has passed. Give one in the future, or none.")})
     with transaction.atomic():
         paused = scheduler.pause_jobs(ids, by=actor.user, reason=reason, until=until)
         message = with_reason(f"Paused until {until.isoformat(timespec='seconds')}" if until else "Paused", reason)
@@ -199,7 +212,10 @@ def pause_job(job_id: str, actor: Actor, *, reason: str = "", until: datetime | 
     """Pause one job; pausing a paused job changes nothing. Raises ``JobNotFound`` and ``InvalidInput``."""
     spec = get_job(job_id)
     if not pause_jobs([job_id], actor, reason=reason, until=until) and spec.state != JobState.PAUSED:
-        raise InvalidInput(f"Only a scheduled job can be paused; this one is {spec.get_state_display().lower()}.")
+        raise InvalidInput(
+            gettext("Only a scheduled job can be paused; this one is %(state)s.")
+            % {"state": spec.get_state_display().lower()}
+        )
     return get_job(job_id)
 
 
@@ -207,7 +223,10 @@ def resume_job(job_id: str, actor: Actor, *, reason: str = "") -> JobSpec:
     """Resume one job; resuming a scheduled job changes nothing. Raises ``JobNotFound`` and ``InvalidInput``."""
     spec = get_job(job_id)
     if not resume_jobs([job_id], actor, reason=reason) and spec.state != JobState.SCHEDULED:
-        raise InvalidInput(f"Only a paused job can be resumed; this one is {spec.get_state_display().lower()}.")
+        raise InvalidInput(
+            gettext("Only a paused job can be resumed; this one is %(state)s.")
+            % {"state": spec.get_state_display().lower()}
+        )
     return get_job(job_id)
 
 

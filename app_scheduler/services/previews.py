@@ -81,7 +81,7 @@ def preview(
     ``run_past_at_once`` as in ``create_job``; a warning then says so.
     """
     if not 1 <= count <= MAX_PREVIEW:
-        raise InvalidInput({"count": f"Give a number from 1 to {MAX_PREVIEW:,}."})
+        raise InvalidInput({"count": gettext("Give a number from 1 to %(count)s.") % {"count": f"{MAX_PREVIEW:,}"}})
     now = utc_now()
     moment = after or now
     same = spec is not None and trigger == spec.trigger

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.admin.models import CHANGE
 from django.db import transaction
 from django.db.models import Count
+from django.utils.translation import gettext
 
 from app_scheduler import documents, scheduler
 from app_scheduler.conf import console_settings
@@ -100,7 +101,7 @@ def repair_job(
     """
     spec = get_job(job_id)
     if spec.state != JobState.BROKEN and not documents.fault_of(spec):
-        raise InvalidInput("This job is not broken any more. Load its page again.")
+        raise InvalidInput(gettext("This job is not broken any more. Load its page again."))
     return change_job(job_id, data, actor, expected_revision=expected_revision, reason=reason)
 
 
@@ -150,6 +151,9 @@ def repoint_jobs(ids: Sequence[str], function: str, actor: Actor, *, reason: str
         saved = scheduler.save_changes([change.as_change() for change in plan.fitting])
         stale = sorted(change.spec.job_id for change in plan.fitting if change.spec.job_id not in saved)
         if stale:
-            raise InvalidInput(f"Somebody changed {', '.join(stale[:5])} meanwhile. Nothing was changed; try again.")
+            raise InvalidInput(
+                gettext("Somebody changed %(names)s meanwhile. Nothing was changed; try again.")
+                % {"names": ", ".join(stale[:5])}
+            )
         log_jobs([(change.spec, CHANGE, change_message(change, reason)) for change in plan.fitting], actor)
     return [change.spec.job_id for change in plan.fitting]

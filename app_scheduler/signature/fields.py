@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.forms.renderers import BaseRenderer
 from django.utils.html import escape
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from app_scheduler.signature.durations import duration_in_words, parse_duration
 from app_scheduler.signature.plain import Json, Refused, plain, read_json
@@ -30,6 +31,7 @@ from app_scheduler.signature.values import (
     DurationType,
     FloatType,
     IntType,
+    JsonType,
     NullableType,
     Option,
     PathType,
@@ -388,47 +390,52 @@ def _checkbox_or_select(parameter: Parameter, inner: BoolType | ChoiceType) -> A
         field: Any = CheckboxField(required=False, **_texts(parameter))
         field.value_type = inner
         return field
-    options = [(True, "Yes"), (False, "No")] if boolean else _options(inner.options)  # type: ignore[union-attr]
+    options = [(True, gettext("Yes")), (False, gettext("No"))] if boolean else _options(inner.options)  # type: ignore[union-attr]
     if parameter.nullable and (parameter.required or _null_needs_saying(parameter)):
-        options = [*options, (None, "Nothing")]
-    empty = "---------" if parameter.required else f"Default ({_label(options, parameter)})"
+        options = [*options, (None, gettext("Nothing"))]
+    empty = (
+        "---------" if parameter.required else gettext("Default (%(value)s)") % {"value": _label(options, parameter)}
+    )
     field = ChoiceField(options=options, empty=empty, required=_required(parameter), **_texts(parameter))
     field.value_type = parameter.type
     return field
 
 
 def _options(options: Sequence[Option]) -> list[tuple[Json, str]]:
-    return [(option.json, option.label) for option in options]
+    return [(option.json, str(option.label)) for option in options]
 
 
 def _label(options: Sequence[tuple[Json, str]], parameter: Parameter) -> str:
     if not parameter.has_default:
-        return "set in code"
+        return gettext("set in code")
     for value, label in options:
         if type(value) is type(parameter.default) and value == parameter.default:
             return label.lower() if isinstance(value, bool) else label
-    return "nothing"
+    return gettext("nothing")
 
 
 def _texts(parameter: Parameter, *, json: bool = False) -> dict[str, Any]:
     """Return label and help text. Help is HTML to Django's forms, so a docstring's "<" is escaped."""
     sentences = [parameter.help] if parameter.help else []
     example = shown(parameter.type.example)
+    inner = parameter.type.inner if isinstance(parameter.type, NullableType) else parameter.type
     if json:
         kind = parameter.type_label
-        sentences.append(f"{kind[:1].upper() + kind[1:]}{'' if kind == 'JSON' else ', as JSON'}, such as {example}")
+        is_any = isinstance(inner, JsonType)
+        text = gettext("JSON, such as %(example)s.") if is_any else gettext("%(type)s, as JSON, such as %(example)s.")
+        sentences.append(text % {"type": kind[:1].upper() + kind[1:], "example": example})
         if _null_needs_saying(parameter):
-            sentences.append("Write null for nothing")
-    elif parameter.type_label == "duration":
-        sentences.append(f"Such as {example}")
-    elif parameter.type_label == "text" and (parameter.required or parameter.default):
-        sentences.append('Write "" for an empty text')
+            sentences.append(gettext("Write null for nothing."))
+    elif isinstance(inner, DurationType):
+        sentences.append(gettext("Such as %(example)s.") % {"example": example})
+    elif isinstance(inner, TextType) and (parameter.required or parameter.default):
+        sentences.append(gettext('Write "" for an empty text.'))
     if parameter.is_secret:
-        sentences.append("Leave empty to keep the stored value")
+        sentences.append(gettext("Leave empty to keep the stored value."))
     elif not parameter.required and not parameter.has_default:
-        sentences.append("Leave empty for the default that the code sets")
+        sentences.append(gettext("Leave empty for the default that the code sets."))
     elif not parameter.required and parameter.default not in (None, "", [], {}, False):
-        sentences.append("Leave empty for the default")
+        sentences.append(gettext("Leave empty for the default."))
     label = parameter.name.replace("_", " ").strip()
     text = " ".join(sentence if sentence.endswith((".", "!", "?")) else f"{sentence}." for sentence in sentences)
     return {"label": label[:1].upper() + label[1:], "help_text": escape(text)}

@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.utils.translation import gettext, ngettext
+
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.signature.docstrings import docs_of
 from app_scheduler.signature.hints import resolved_hints, type_of
@@ -99,7 +101,9 @@ class Parameter:
     def choices(self) -> tuple[tuple[Json, str], ...]:
         """The values that an Enum or a Literal allows, as (JSON, label); empty for all other types."""
         inner = self.type.inner if isinstance(self.type, NullableType) else self.type
-        return tuple((option.json, option.label) for option in inner.options) if isinstance(inner, ChoiceType) else ()
+        return (
+            tuple((option.json, str(option.label)) for option in inner.options) if isinstance(inner, ChoiceType) else ()
+        )
 
     @property
     def is_secret(self) -> bool:
@@ -196,9 +200,9 @@ class FunctionSignature:
     def _slots(self, args: Any, kwargs: Any, errors: dict[str, list[str]]) -> Iterator[_Slot]:
         """Yield each given argument with the parameter that takes it, and note in ``errors`` those that none takes."""
         if not isinstance(args, (list, tuple)):
-            errors["args"] = ["args must be a list, such as [1, 2]. Use [] for none."]
+            errors["args"] = [gettext("args must be a list, such as [1, 2]. Use [] for none.")]
         if not isinstance(kwargs, Mapping):
-            errors["kwargs"] = ['kwargs must be an object, such as {"days": 30}. Use {} for none.']
+            errors["kwargs"] = [gettext('kwargs must be an object, such as {"days": 30}. Use {} for none.')]
         if errors:
             return
         by_position = self._by_position
@@ -220,11 +224,16 @@ class FunctionSignature:
         by_name = self._by_name
         for name, value in kwargs.items():
             if not isinstance(name, str):
-                errors.setdefault("kwargs", []).append(f"The name {quote(name)} of an argument is not text.")
+                errors.setdefault("kwargs", []).append(
+                    gettext("The name %(name)s of an argument is not text.") % {"name": quote(name)}
+                )
             elif name in by_name:
                 if name in given:
                     position = [parameter.name for parameter in self._by_position].index(name)
-                    errors[f"kwargs.{name}"] = [f"This argument is given twice, also as args.{position}. Remove one."]
+                    errors[f"kwargs.{name}"] = [
+                        gettext("This argument is given twice, also as args.%(position)s. Remove one.")
+                        % {"position": position}
+                    ]
                 else:
                     parameter = by_name[name]
                     yield _Slot(f"kwargs.{name}", name, parameter.type, value, parameter.is_secret)
@@ -242,28 +251,41 @@ class FunctionSignature:
                 continue
             if parameter.kind is Kind.POSITIONAL_ONLY:
                 if "args" not in errors:
-                    message = f"This argument, “{parameter.name}”, is required, and can be given by its position only."
+                    message = gettext(
+                        "This argument, “%(name)s”, is required, and can be given by its position only."
+                    ) % {"name": parameter.name}
                     errors[f"args.{index}"] = [message]
             elif parameter.name in by_name and parameter.name not in kwargs:
-                errors[f"kwargs.{parameter.name}"] = ["This argument is required."]
+                errors[f"kwargs.{parameter.name}"] = [gettext("This argument is required.")]
 
     def _too_many(self, count: int) -> str:
         limit = len(self._by_position)
         if not self.parameters and not self.var_keyword:
-            return "The function takes no arguments. Leave args empty: []."
-        return f"The function takes at most {limit} argument{'' if limit == 1 else 's'} by position, not {count}. " + (
-            f"By position it takes: {listed(p.name for p in self._by_position)}." if limit else "Use kwargs."
+            return gettext("The function takes no arguments. Leave args empty: [].")
+        if not limit:
+            return gettext("The function takes no arguments by position, not %(count)s. Use kwargs.") % {"count": count}
+        text = ngettext(
+            "The function takes at most %(limit)s argument by position, not %(count)s. By position it takes: "
+            "%(names)s.",
+            "The function takes at most %(limit)s arguments by position, not %(count)s. By position it takes: "
+            "%(names)s.",
+            limit,
         )
+        return text % {"limit": limit, "count": count, "names": listed(p.name for p in self._by_position)}
 
     def _unknown(self, name: str) -> str:
         if any(parameter.name == name for parameter in self.parameters):
-            return "This argument can be given by its position only. Move it to args."
+            return gettext("This argument can be given by its position only. Move it to args.")
         known = list(self._by_name)
         if not known:
-            return f"The function has no argument {quote(name)}. It takes none by name."
+            return gettext("The function has no argument %(name)s. It takes none by name.") % {"name": quote(name)}
         near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"Did you mean “{near[0]}”? " if near else ""
-        return f"The function has no argument {quote(name)}. {hint}It takes: {listed(known, 30)}."
+        values = {"name": quote(name), "near": near[0] if near else "", "names": listed(known, 30)}
+        if near:
+            text = gettext("The function has no argument %(name)s. Did you mean “%(near)s”? It takes: %(names)s.")
+        else:
+            text = gettext("The function has no argument %(name)s. It takes: %(names)s.")
+        return text % values
 
     # -- arguments by parameter name -----------------------------------------------------------------------------------
 
@@ -307,14 +329,16 @@ class FunctionSignature:
                 args.append(deepcopy(parameter.default))
             else:
                 errors[f"args.{index}"] = [
-                    f"“{parameter.name}” must be given, as an argument after it is given by its position."
+                    gettext("“%(name)s” must be given, as an argument after it is given by its position.")
+                    % {"name": parameter.name}
                 ]
         taken = {parameter.name for parameter in by_position[:count]}
         kwargs = {name: value for name, value in values.items() if name not in taken}
         for name, value in options.items():
             if name in self._by_name:
                 errors[f"kwargs.{name}"] = [
-                    f"“{name}” is an argument of its own. Give it there, and not in {self.var_keyword}."
+                    gettext("“%(name)s” is an argument of its own. Give it there, and not in %(var_keyword)s.")
+                    % {"name": name, "var_keyword": self.var_keyword}
                 ]
             kwargs[name] = value
         if errors:
@@ -508,7 +532,7 @@ def _cleaned(slot: _Slot) -> Json:
     except NotJson as refusal:
         return _dumped(slot, refusal)
     if has_mask(value, secret=slot.is_secret):
-        raise Refused(f"{MASK} stands for a secret and is not one. Give the secret itself.")
+        raise Refused(gettext("%(mask)s stands for a secret and is not one. Give the secret itself.") % {"mask": MASK})
     return slot.type.clean(value)
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.translation import gettext
+
 #: A JSON value: None, bool, int, float, str, list or dict with text keys.
 Json = Any
 
@@ -35,7 +37,7 @@ def quote(value: object) -> str:
         try:
             text = json.dumps(value, ensure_ascii=False)
         except (TypeError, ValueError, RecursionError):
-            text = f"a value of the type {type(value).__name__}"
+            text = gettext("a value of the type %(type)s") % {"type": type(value).__name__}
     text = text.encode("utf-8", "replace").decode().replace("\0", "\\0")
     return f"“{text if len(text) <= 60 else text[:57] + '…'}”"
 
@@ -49,26 +51,29 @@ def listed(items: Iterable[object], limit: int = 12) -> str:
 def check_text(value: str) -> str:
     """Return ``value``, or raise `Refused` where a database cannot store it as text."""
     if "\0" in value:
-        raise Refused("A NUL character cannot be stored. Remove it.")
+        raise Refused(gettext("A NUL character cannot be stored. Remove it."))
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Refused("Half of a surrogate pair is not a character. Send the whole character.") from None
+            raise Refused(gettext("Half of a surrogate pair is not a character. Send the whole character.")) from None
     return value
 
 
 def check_int(value: int) -> int:
     """Return ``value``, or raise `Refused` where Python could not read it back from its text."""
     if not -_INT_LIMIT < value < _INT_LIMIT:
-        raise Refused(f"A whole number may have at most {MAX_DIGITS:,} digits. Send it as text if it is meant as one.")
+        raise Refused(
+            gettext("A whole number may have at most %(count)s digits. Send it as text if it is meant as one.")
+            % {"count": f"{MAX_DIGITS:,}"}
+        )
     return value
 
 
 def check_float(value: float) -> float:
     """Return ``value``, or raise `Refused` for NaN and the infinities, which JSON does not have."""
     if not math.isfinite(value):
-        raise Refused("NaN and Infinity are not numbers that JSON can hold. Give a finite number.")
+        raise Refused(gettext("NaN and Infinity are not numbers that JSON can hold. Give a finite number."))
     return value
 
 
@@ -106,19 +111,26 @@ class _Copier:
             return check_float(float(value))
         if isinstance(value, (list, tuple, dict)):
             if depth >= MAX_DEPTH:
-                raise Refused(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.")
+                raise Refused(
+                    gettext("The value is nested more than %(count)s levels deep. Flatten it.") % {"count": MAX_DEPTH}
+                )
             if isinstance(value, dict):
                 return {self.key(key): self.copy(item, depth + 1) for key, item in value.items()}
             return [self.copy(item, depth + 1) for item in value]
         kind = type(value).__name__
         raise NotJson(
-            f"A value of the type {kind} cannot be stored as JSON without losing its type. "
-            f"Annotate the function's parameter with {kind}, or pass text or a number."
+            gettext(
+                "A value of the type %(type)s cannot be stored as JSON without losing its type. Annotate the "
+                "function's parameter with %(type)s, or pass text or a number."
+            )
+            % {"type": kind}
         )
 
     def key(self, key: object) -> str:
         if not isinstance(key, str):
-            raise NotJson(f"The key {quote(key)} of an object is not text. JSON allows text only.")
+            raise NotJson(
+                gettext("The key %(key)s of an object is not text. JSON allows text only.") % {"key": quote(key)}
+            )
         self.spend(len(key))
         return check_text(str.__str__(key))
 
@@ -130,11 +142,15 @@ def size_of(value: Json) -> int:
 
 def too_large(size: int | None = None) -> str:
     """Return the message for arguments over `MAX_BYTES`."""
-    measured = f"take {size / 1024:,.1f} KB as JSON, more than" if size else "take more than"
-    return (
-        f"The arguments {measured} the {MAX_BYTES // 1024} KB that are stored with a job. "
-        "Keep large data in a file or a table, and pass its name or key."
+    limit = MAX_BYTES // 1024
+    hint = gettext("Keep large data in a file or a table, and pass its name or key.")
+    if not size:
+        text = gettext("The arguments take more than the %(limit)s KB that are stored with a job. %(hint)s")
+        return text % {"limit": limit, "hint": hint}
+    text = gettext(
+        "The arguments take %(size)s KB as JSON, more than the %(limit)s KB that are stored with a job. %(hint)s"
     )
+    return text % {"size": f"{size / 1024:,.1f}", "limit": limit, "hint": hint}
 
 
 def same(left: Json, right: Json) -> bool:
@@ -152,13 +168,13 @@ def read_json(text: str) -> Json:
     """Parse JSON text that a person typed, or raise `Refused`, also for NaN and for a key given twice."""
 
     def constant(name: str) -> Json:
-        raise Refused(f"{name} is not a number that JSON can hold. Give a finite number.")
+        raise Refused(gettext("%(name)s is not a number that JSON can hold. Give a finite number.") % {"name": name})
 
     def pairs(items: list[tuple[str, Json]]) -> dict[str, Json]:
         result: dict[str, Json] = {}
         for key, item in items:
             if key in result:
-                raise Refused(f"The key {quote(key)} is given twice. Remove one.")
+                raise Refused(gettext("The key %(key)s is given twice. Remove one.") % {"key": quote(key)})
             result[key] = item
         return result
 
@@ -167,12 +183,19 @@ def read_json(text: str) -> Json:
     try:
         value = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
     except RecursionError:
-        raise Refused(f"The value is nested more than {MAX_DEPTH} levels deep. Flatten it.") from None
+        raise Refused(
+            gettext("The value is nested more than %(count)s levels deep. Flatten it.") % {"count": MAX_DEPTH}
+        ) from None
     except json.JSONDecodeError as error:
         raise Refused(
-            f"{quote(text.strip())} is not JSON: {error.msg}, line {error.lineno}, column {error.colno}. "
-            'Text needs double quotes, such as "abc"; a list looks like [1, 2], an object like {"key": "value"}.'
+            gettext(
+                "%(text)s is not JSON: %(fault)s, line %(line)s, column %(column)s. Text needs double quotes, such "
+                'as "abc"; a list looks like [1, 2], an object like {"key": "value"}.'
+            )
+            % {"text": quote(text.strip()), "fault": error.msg, "line": error.lineno, "column": error.colno}
         ) from None
     except ValueError:  # an int with too many digits
-        raise Refused(f"A whole number may have at most {MAX_DIGITS:,} digits.") from None
+        raise Refused(
+            gettext("A whole number may have at most %(count)s digits.") % {"count": f"{MAX_DIGITS:,}"}
+        ) from None
     return plain(value)

@@ -17,11 +17,15 @@ from datetime import timezone as fixed_offset
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from enum import Enum
+from functools import reduce
 from json import dumps
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.db.models.enums import Choices
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from app_scheduler.signature.durations import duration_of_seconds, iso_duration, parse_duration
 from app_scheduler.signature.plain import (
@@ -37,16 +41,36 @@ from app_scheduler.signature.plain import (
     same,
 )
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,10})?")
 
 
 class ValueType(ABC):
-    """One type. ``label`` and ``plural`` name it in words; ``example`` is one JSON value of it."""
+    """One type. ``label`` and ``plural`` name it in the reader's words; ``example`` is one JSON value of it.
 
-    label: str
-    plural: str
+    What a type with a name of its own sets is lazy, as a type lives as long as the process: ``names`` are label, plural
+    and "a …", and ``refusal`` is the sentence that refuses a value.
+    """
+
+    names: tuple[StrOrPromise, StrOrPromise, StrOrPromise]
+    refusal: StrOrPromise
     example: Json
+
+    @property
+    def label(self) -> str:
+        return str(self.names[0])
+
+    @property
+    def plural(self) -> str:
+        return str(self.names[1])
+
+    @property
+    def one(self) -> str:
+        """The label with its article, as in "is not a whole number or text"."""
+        return str(self.names[2])
 
     @abstractmethod
     def parse(self, value: Json) -> Any:
@@ -66,14 +90,7 @@ class ValueType(ABC):
 
     def refuse(self, value: object) -> Refused:
         """Return the refusal of a value, which names an example of a good one."""
-        return Refused(f"{quote(value)} is not {article(self.label)}. Give one such as {shown(self.example)}.")
-
-
-def article(label: str) -> str:
-    """Return "a whole number", "an ISO date"; labels that are not countable stay as they are."""
-    if label in {"text", "JSON", "yes or no"} or label.startswith("one of"):
-        return label
-    return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
+        return Refused(str(self.refusal) % {"value": quote(value), "example": shown(self.example)})
 
 
 def shown(value: Json) -> str:
@@ -84,7 +101,7 @@ def shown(value: Json) -> str:
 class JsonType(ValueType):
     """Anything that JSON can say, handed to the function as it is."""
 
-    label = plural = "JSON"
+    names = ("JSON", "JSON", "JSON")
     example = {"key": "value"}
 
     def parse(self, value: Json) -> Any:
@@ -101,11 +118,12 @@ class JsonType(ValueType):
 
 
 class TextType(ValueType):
-    label, plural, example = "text", "texts", "abc"
+    names = (_("text"), _("texts"), _("text"))
+    example = "abc"
 
     def parse(self, value: Json) -> Any:
         if not isinstance(value, str):
-            raise Refused(f"{quote(value)} is not text. Put it in double quotes.")
+            raise Refused(gettext("%(value)s is not text. Put it in double quotes.") % {"value": quote(value)})
         return check_text(str.__str__(value))
 
     dump = parse
@@ -115,12 +133,16 @@ class TextType(ValueType):
 
 
 class IntType(ValueType):
-    label, plural, example = "whole number", "whole numbers", 5
+    names = (_("whole number"), _("whole numbers"), _("a whole number"))
+    refusal = _("%(value)s is not a whole number. Give one such as %(example)s.")
+    example = 5
 
     def parse(self, value: Json) -> Any:
         if isinstance(value, str) and _INTEGER.fullmatch(text := value.strip()):
             if len(text.lstrip("+-")) > MAX_DIGITS:
-                raise Refused(f"A whole number may have at most {MAX_DIGITS:,} digits.")
+                raise Refused(
+                    gettext("A whole number may have at most %(count)s digits.") % {"count": f"{MAX_DIGITS:,}"}
+                )
             return int(text)
         if isinstance(value, float) and value.is_integer():
             # JSON has one kind of number: 5.0 is a whole one, as JSON Schema has it.
@@ -137,7 +159,9 @@ class IntType(ValueType):
 
 
 class FloatType(ValueType):
-    label, plural, example = "number", "numbers", 1.5
+    names = (_("number"), _("numbers"), _("a number"))
+    refusal = _("%(value)s is not a number. Give one such as %(example)s.")
+    example = 1.5
 
     def parse(self, value: Json) -> Any:
         if isinstance(value, str) and _DECIMAL.fullmatch(text := value.strip()):
@@ -150,7 +174,7 @@ class FloatType(ValueType):
         try:
             return check_float(float(value))
         except OverflowError:
-            raise Refused("The number is too large. Give one below 1.8e308.") from None
+            raise Refused(gettext("The number is too large. Give one below 1.8e308.")) from None
 
     def schema(self) -> dict[str, Any]:
         return {"type": "number"}
@@ -159,7 +183,9 @@ class FloatType(ValueType):
 class DecimalType(ValueType):
     """Stored as text, which is exact."""
 
-    label, plural, example = "decimal number", "decimal numbers", "9.95"
+    names = (_("decimal number"), _("decimal numbers"), _("a decimal number"))
+    refusal = _("%(value)s is not a decimal number. Give one such as %(example)s.")
+    example = "9.95"
 
     def parse(self, value: Json) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -182,9 +208,9 @@ class DecimalType(ValueType):
 
     def _checked(self, number: Decimal) -> Decimal:
         if not number.is_finite():
-            raise Refused("NaN and Infinity are not accepted. Give a finite number.")
+            raise Refused(gettext("NaN and Infinity are not accepted. Give a finite number."))
         if (number and abs(number.adjusted()) > MAX_DIGITS) or len(number.as_tuple().digits) > MAX_DIGITS:
-            raise Refused(f"A decimal number may have at most {MAX_DIGITS:,} digits.")
+            raise Refused(gettext("A decimal number may have at most %(count)s digits.") % {"count": f"{MAX_DIGITS:,}"})
         if not number:
             # The exponent of a zero is unbounded and says nothing but its number of places.
             places = -int(number.as_tuple().exponent)
@@ -196,7 +222,8 @@ class DecimalType(ValueType):
 
 
 class BoolType(ValueType):
-    label, plural, example = "yes or no", "yes-or-no values", True
+    names = (_("yes or no"), _("yes-or-no values"), _("yes or no"))
+    example = True
 
     _TEXTS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -207,7 +234,7 @@ class BoolType(ValueType):
 
     def dump(self, value: Any) -> Json:
         if not isinstance(value, bool):
-            raise Refused(f"{quote(value)} is not yes or no. Give true or false.")
+            raise Refused(gettext("%(value)s is not yes or no. Give true or false.") % {"value": quote(value)})
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -215,7 +242,9 @@ class BoolType(ValueType):
 
 
 class DateType(ValueType):
-    label, plural, example = "date", "dates", "2026-01-31"
+    names = (_("date"), _("dates"), _("a date"))
+    refusal = _("%(value)s is not a date. Give one such as %(example)s.")
+    example = "2026-01-31"
 
     def parse(self, value: Json) -> Any:
         try:
@@ -235,7 +264,9 @@ class DateType(ValueType):
 class DateTimeType(ValueType):
     """Stored as ISO 8601 with an offset. A moment without one is read in the current time zone of Django."""
 
-    label, plural, example = "date and time", "dates and times", "2026-01-31T12:00:00+11:00"
+    names = (_("date and time"), _("dates and times"), _("a date and time"))
+    refusal = _("%(value)s is not a date and time. Give one such as %(example)s.")
+    example = "2026-01-31T12:00:00+11:00"
 
     def parse(self, value: Json) -> Any:
         try:
@@ -247,8 +278,11 @@ class DateTimeType(ValueType):
         aware = _aware(moment)
         if not _exists(aware):
             raise Refused(
-                f"{quote(value)} does not exist in {timezone.get_current_timezone_name()}: the clocks go forward over "
-                "it. Choose another time, or give the offset from UTC with it."
+                gettext(
+                    "%(value)s does not exist in %(zone)s: the clocks go forward over it. Choose "
+                    "another time, or give the offset from UTC with it."
+                )
+                % {"value": quote(value), "zone": timezone.get_current_timezone_name()}
             )
         return aware
 
@@ -279,7 +313,9 @@ def _exists(aware: datetime) -> bool:
 
 
 class TimeType(ValueType):
-    label, plural, example = "time of day", "times of day", "14:30:00"
+    names = (_("time of day"), _("times of day"), _("a time of day"))
+    refusal = _("%(value)s is not a time of day. Give one such as %(example)s.")
+    example = "14:30:00"
 
     def parse(self, value: Json) -> Any:
         try:
@@ -299,7 +335,9 @@ class TimeType(ValueType):
 class DurationType(ValueType):
     """Stored as ISO 8601 ("PT1H30M"). Read from that, from "1h 30m", "01:30:00", and from a number of seconds."""
 
-    label, plural, example = "duration", "durations", "1h 30m"
+    names = (_("duration"), _("durations"), _("a duration"))
+    refusal = _("%(value)s is not a duration. Give one such as %(example)s.")
+    example = "1h 30m"
 
     def parse(self, value: Json) -> Any:
         try:
@@ -308,10 +346,15 @@ class DurationType(ValueType):
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return duration_of_seconds(Decimal(repr(value)))
         except OverflowError:
-            raise Refused(f"{quote(value)} is too long. Give less than 999,999,999 days.") from None
+            raise Refused(
+                gettext("%(value)s is too long. Give less than 999,999,999 days.") % {"value": quote(value)}
+            ) from None
         except ValueError:
             pass
-        raise Refused(f"{quote(value)} is not a duration. Give one such as 1h 30m, PT1H30M or 90 (seconds).")
+        raise Refused(
+            gettext("%(value)s is not a duration. Give one such as 1h 30m, PT1H30M or 90 (seconds).")
+            % {"value": quote(value)}
+        )
 
     def dump(self, value: Any) -> Json:
         if not isinstance(value, timedelta):
@@ -323,7 +366,9 @@ class DurationType(ValueType):
 
 
 class UuidType(ValueType):
-    label, plural, example = "UUID", "UUIDs", "6f9619ff-8b86-4011-b42d-00c04fc964ff"
+    names = ("UUID", "UUIDs", _("a UUID"))
+    refusal = _("%(value)s is not a UUID. Give one such as %(example)s.")
+    example = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 
     def parse(self, value: Json) -> Any:
         try:
@@ -336,9 +381,6 @@ class UuidType(ValueType):
             raise self.refuse(value)
         return str(value)
 
-    def refuse(self, value: object) -> Refused:
-        return Refused(f"{quote(value)} is not a UUID. Give one such as {self.example}.")
-
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
 
@@ -346,7 +388,9 @@ class UuidType(ValueType):
 class PathType(ValueType):
     """A file's path as text. ``make`` is the class that the function asks for."""
 
-    label, plural, example = "file path", "file paths", "/var/log/app.log"
+    names = (_("file path"), _("file paths"), _("a file path"))
+    refusal = _("%(value)s is not a file path. Give one such as %(example)s.")
+    example = "/var/log/app.log"
 
     def __init__(self, make: Callable[[str], PurePath]) -> None:
         self.make = make
@@ -370,19 +414,29 @@ class Option(NamedTuple):
 
     json: Json
     value: Any
-    label: str
+    label: StrOrPromise
     name: str = ""
 
 
 class ChoiceType(ValueType):
     """One of several values: an Enum or a Literal. Read by value, by a member's name, or by the value's text."""
 
-    plural = "choices"
-
     def __init__(self, options: Sequence[Option]) -> None:
         self.options = tuple(options)
-        self.label = "one of " + listed(shown(option.json) for option in options)
+        self.listed = listed(shown(option.json) for option in options)
         self.example = options[0].json
+
+    @property
+    def label(self) -> str:
+        return gettext("one of %(choices)s") % {"choices": self.listed}
+
+    @property
+    def plural(self) -> str:
+        return gettext("choices (%(choices)s)") % {"choices": self.listed}
+
+    @property
+    def one(self) -> str:
+        return self.label
 
     @classmethod
     def of_enum(cls, enum: type[Enum]) -> ChoiceType:
@@ -432,7 +486,11 @@ class ChoiceType(ValueType):
     def refuse(self, value: object) -> Refused:
         known = [shown(option.json) for option in self.options]
         near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
-        hint = f"Did you mean {near[0]}?" if near else f"Give one of: {listed(known)}."
+        hint = (
+            gettext("Did you mean %(near)s?") % {"near": near[0]}
+            if near
+            else gettext("Give one of: %(names)s.") % {"names": listed(known)}
+        )
         return Refused(f"{quote(value)} is not one of the choices. {hint}")
 
     def schema(self) -> dict[str, Any]:
@@ -447,8 +505,10 @@ def _storable(value: Json) -> bool:
     return True
 
 
-def _member_label(member: Enum) -> str:
-    label = getattr(member, "label", None)  # Django's Choices
+def _member_label(member: Enum) -> StrOrPromise:
+    if isinstance(member, Choices):
+        return member._label_  # not its label, which is text in one language already
+    label = getattr(member, "label", None)
     if label is not None and not callable(label):
         return str(label)
     return member.value if isinstance(member.value, str) and member.value else member.name
@@ -459,7 +519,19 @@ class NullableType(ValueType):
 
     def __init__(self, inner: ValueType) -> None:
         self.inner = inner
-        self.label, self.plural, self.example = inner.label, inner.plural, inner.example
+        self.example = inner.example
+
+    @property
+    def label(self) -> str:
+        return self.inner.label
+
+    @property
+    def plural(self) -> str:
+        return self.inner.plural
+
+    @property
+    def one(self) -> str:
+        return self.inner.one
 
     def parse(self, value: Json) -> Any:
         return None if value is None else self.inner.parse(value)
@@ -480,12 +552,21 @@ class UnionType(ValueType):
     So "5" stays text in ``int | str``, and "2026-01-31" becomes a date in ``date | str``, as date comes first.
     """
 
-    plural = "values"
-
     def __init__(self, members: Sequence[ValueType]) -> None:
         self.members = tuple(members)
-        self.label = " or ".join(dict.fromkeys(member.label for member in members))
         self.example = members[0].example
+
+    @property
+    def label(self) -> str:
+        return either(dict.fromkeys(member.label for member in self.members))
+
+    @property
+    def plural(self) -> str:
+        return gettext("values")
+
+    @property
+    def one(self) -> str:
+        return either(member.one for member in self.members)
 
     def _member(self, value: Json) -> ValueType:
         willing: ValueType | None = None
@@ -523,7 +604,7 @@ class UnionType(ValueType):
         return self.clean(willing)
 
     def refuse(self, value: object) -> Refused:
-        return Refused(f"{quote(value)} is not {' or '.join(article(member.label) for member in self.members)}.")
+        return Refused(gettext("%(value)s is not %(names)s.") % {"value": quote(value), "names": self.one})
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [member.schema() for member in self.members]}
@@ -537,12 +618,26 @@ class ListType(ValueType):
     make: Callable[[Iterable[Any]], Any] = list
 
     def __post_init__(self) -> None:
-        self.label, self.plural = f"list of {_many(self.item)}", f"lists of {_many(self.item)}"
         self.example = [_item_example(self.item)]
+
+    @property
+    def label(self) -> str:
+        return gettext("list of %(items)s") % {"items": _many(self.item)}
+
+    @property
+    def plural(self) -> str:
+        return gettext("lists of %(items)s") % {"items": _many(self.item)}
+
+    @property
+    def one(self) -> str:
+        return gettext("a list of %(items)s") % {"items": _many(self.item)}
 
     def items(self, value: Any) -> Sequence[Any]:
         if not isinstance(value, (list, tuple)):
-            raise Refused(f"{quote(value)} is not a list. Give one such as {shown(self.example)}.")
+            raise Refused(
+                gettext("%(value)s is not a list. Give one such as %(example)s.")
+                % {"value": quote(value), "example": shown(self.example)}
+            )
         return value
 
     def parse(self, value: Json) -> Any:
@@ -566,7 +661,10 @@ class SetType(ListType):
 
     def dump(self, value: Any) -> Json:
         if not isinstance(value, (set, frozenset, list, tuple)):
-            raise Refused(f"{quote(value)} is not a set. Give one such as {shown(self.example)}.")
+            raise Refused(
+                gettext("%(value)s is not a set. Give one such as %(example)s.")
+                % {"value": quote(value), "example": shown(self.example)}
+            )
         return self._canonical(each(self.item.dump, list(value)))
 
     def clean(self, value: Json) -> Json:
@@ -576,7 +674,7 @@ class SetType(ListType):
         try:
             return self.make(values)
         except TypeError:
-            raise Refused("A set holds no lists or objects. Give text, numbers, true or false.") from None
+            raise Refused(gettext("A set holds no lists or objects. Give text, numbers, true or false.")) from None
 
     def _canonical(self, items: list[Json]) -> Json:
         # What Python takes for the same, 1 and 1.0 say, is one item of the set: the first in written order stays.
@@ -593,7 +691,7 @@ class SetType(ListType):
                 distinct.setdefault(self.item.parse(item), item)
             except TypeError:
                 self._distinct([item])
-                raise Refused("A set holds no lists or objects. Give text, numbers, true or false.") from None
+                raise Refused(gettext("A set holds no lists or objects. Give text, numbers, true or false.")) from None
         return list(distinct.values())
 
     def schema(self) -> dict[str, Any]:
@@ -603,17 +701,33 @@ class SetType(ListType):
 class TupleType(ValueType):
     """A JSON list of a fixed length, each place with its own type."""
 
-    plural = "lists"
-
     def __init__(self, members: Sequence[ValueType]) -> None:
         self.members = tuple(members)
-        self.label = f"list of {len(members)}: " + listed(member.label for member in members)
         self.example = [member.example for member in members]
+
+    @property
+    def label(self) -> str:
+        return gettext("list of %(count)s: %(items)s") % self._words
+
+    @property
+    def plural(self) -> str:
+        return gettext("lists")
+
+    @property
+    def one(self) -> str:
+        return gettext("a list of %(count)s: %(items)s") % self._words
+
+    @property
+    def _words(self) -> dict[str, object]:
+        return {"count": len(self.members), "items": listed(member.label for member in self.members)}
 
     def _each(self, calls: Sequence[Callable[[Any], Any]], value: Any) -> list[Any]:
         if not isinstance(value, (list, tuple)) or len(value) != len(self.members):
             size = len(self.members)
-            raise Refused(f"{quote(value)} is not a list of {size}. Give one such as {shown(self.example)}.")
+            raise Refused(
+                gettext("%(value)s is not a list of %(size)s. Give one such as %(example)s.")
+                % {"value": quote(value), "size": size, "example": shown(self.example)}
+            )
         return [numbered(index, call, item) for index, (call, item) in enumerate(zip(calls, value, strict=True))]
 
     def parse(self, value: Json) -> Any:
@@ -640,21 +754,35 @@ class DictType(ValueType):
 
     def __init__(self, key: ValueType, item: ValueType) -> None:
         self.key, self.item = key, item
-        self.label, self.plural = f"object of {_many(item)}", f"objects of {_many(item)}"
         self.example = {shown(key.example): _item_example(item)}
+
+    @property
+    def label(self) -> str:
+        return gettext("object of %(items)s") % {"items": _many(self.item)}
+
+    @property
+    def plural(self) -> str:
+        return gettext("objects of %(items)s") % {"items": _many(self.item)}
+
+    @property
+    def one(self) -> str:
+        return gettext("an object of %(items)s") % {"items": _many(self.item)}
 
     def _each(self, key: Callable[[Any], Any], item: Callable[[Any], Any], value: Any) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
-            raise Refused(f"{quote(value)} is not an object. Give one such as {shown(self.example)}.")
+            raise Refused(
+                gettext("%(value)s is not an object. Give one such as %(example)s.")
+                % {"value": quote(value), "example": shown(self.example)}
+            )
         result: dict[Any, Any] = {}
         for name, content in value.items():
             try:
                 made = key(name)
                 if made in result:
-                    raise Refused("It is given twice. Remove one.")
+                    raise Refused(gettext("It is given twice. Remove one."))
                 result[made] = item(content)
             except Refused as refusal:
-                raise Refused(f"Key {quote(name)}: {refusal}") from None
+                raise Refused(gettext("Key %(key)s: %(refusal)s") % {"key": quote(name), "refusal": refusal}) from None
         return result
 
     def parse(self, value: Json) -> Any:
@@ -682,13 +810,16 @@ def numbered(index: int, call: Callable[[Any], Any], item: Any) -> Any:
     try:
         return call(item)
     except Refused as refusal:
-        raise Refused(f"Item {index + 1}: {refusal}") from None
+        raise Refused(gettext("Item %(number)s: %(refusal)s") % {"number": index + 1, "refusal": refusal}) from None
 
 
 def _many(item: ValueType) -> str:
-    if isinstance(item, ChoiceType):
-        return f"choices ({item.label.removeprefix('one of ')})"
-    return "JSON values" if isinstance(item, JsonType) else item.plural
+    return gettext("JSON values") if isinstance(item, JsonType) else item.plural
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names as "a, b or c" is said in full: "a or b or c"."""
+    return reduce(lambda first, second: gettext("%(first)s or %(second)s") % {"first": first, "second": second}, names)
 
 
 def _item_example(item: ValueType) -> Json:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.exceptions import InvalidInput
 
 from .rows import JobRows
@@ -37,7 +39,7 @@ def _text(cell: str | int | bool | None) -> str:
 def read(data: bytes) -> JobRows:
     text = decode(data)
     if text.lstrip()[:1] in ("{", "["):
-        raise InvalidInput("This looks like JSON, not CSV. Choose JSON as its format.")
+        raise InvalidInput(gettext("This looks like JSON, not CSV. Choose JSON as its format."))
     delimiter, start = _delimiter(text)
     return read_table(_numbered(text[start:], delimiter))
 
@@ -51,8 +53,11 @@ def _numbered(text: str, delimiter: str) -> Iterator[tuple[int, Sequence[str]]]:
             yield number, record[:MAX_CELLS]
     except csv.Error as error:
         raise InvalidInput(
-            f"Row {number + 1}, from line {reader.line_num} on, cannot be read: {error}. "
-            "Look for a quotation mark that is not closed or not doubled."
+            gettext(
+                "Row %(row)s, from line %(line)s on, cannot be read: %(fault)s. Look for a quotation mark "
+                "that is not closed or not doubled."
+            )
+            % {"row": number + 1, "line": reader.line_num, "fault": error}
         ) from None
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from import_export.formats.base_formats import Format
 
 from app_scheduler.exceptions import InvalidInput
@@ -30,7 +31,7 @@ class JobFormat(Format):
     def create_dataset(self, in_stream: bytes) -> JobRows:
         """Return the rows of a file. Raises ``InvalidInput`` for a file that cannot be taken as a whole."""
         if not in_stream.strip():
-            raise InvalidInput("The file is empty. Choose one that holds jobs, for example an export.")
+            raise InvalidInput(gettext("The file is empty. Choose one that holds jobs, for example an export."))
         return self.read(in_stream)
 
     def export_data(self, dataset: Any, **kwargs: Any) -> bytes:
@@ -93,7 +94,7 @@ class JSON(JobFormat):
         text = decode(data)
         if text.lstrip()[:1] not in ("{", "["):
             raise InvalidInput(
-                "This is not JSON: a list of jobs begins with “[”. Choose the format that matches the file."
+                gettext("This is not JSON: a list of jobs begins with “[”. Choose the format that matches the file.")
             )
         return _rows(load_json(text))
 
@@ -128,8 +129,13 @@ def format_of_name(file_name: str) -> type[JobFormat]:
         if lower.endswith(format.suffixes):
             return format
     if lower.endswith(_OTHER_SHEETS):
-        raise InvalidInput("Save the sheet as .xlsx or as “CSV UTF-8”: other kinds of spreadsheets are not read.")
-    raise InvalidInput(f"The file's name does not say its format. Choose one: {', '.join(FORMATS_BY_NAME)}.")
+        raise InvalidInput(
+            gettext("Save the sheet as .xlsx or as “CSV UTF-8”: other kinds of spreadsheets are not read.")
+        )
+    raise InvalidInput(
+        gettext("The file's name does not say its format. Choose one: %(names)s.")
+        % {"names": ", ".join(FORMATS_BY_NAME)}
+    )
 
 
 def format_of_content(data: bytes) -> type[JobFormat]:
@@ -138,7 +144,7 @@ def format_of_content(data: bytes) -> type[JobFormat]:
         return XLSX
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return JSON
-    raise InvalidInput(f"Say which format this is: {', '.join(FORMATS_BY_NAME)}.")
+    raise InvalidInput(gettext("Say which format this is: %(names)s.") % {"names": ", ".join(FORMATS_BY_NAME)})
 
 
 def _pretty(document: Mapping[str, Any]) -> str:
@@ -153,11 +159,13 @@ def _rows(value: Any) -> JobRows:
         value = value["jobs"] if "jobs" in value and "id" not in value else [value]
     if not isinstance(value, list):
         raise InvalidInput(
-            "This is not a list of jobs. Write a list of objects, each with id, function and trigger; "
-            "an export shows what it looks like."
+            gettext(
+                "This is not a list of jobs. Write a list of objects, each with id, function and trigger; an "
+                "export shows what it looks like."
+            )
         )
     if not value:
-        raise InvalidInput("The list of jobs is empty. Nothing would be imported.")
+        raise InvalidInput(gettext("The list of jobs is empty. Nothing would be imported."))
     check_count(len(value))
     return JobRows([_row(number, item) for number, item in enumerate(value, start=1)])
 

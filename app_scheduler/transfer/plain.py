@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from django.utils.translation import gettext
+
 from app_scheduler.exceptions import InvalidInput
 
 #: Levels of lists and objects in one job: its arguments may have 50.
@@ -26,34 +28,48 @@ def load_json(text: str) -> Any:
             text, object_pairs_hook=_object, parse_constant=_constant, parse_int=whole_number, parse_float=real_number
         )
     except json.JSONDecodeError as error:
-        raise InvalidInput(f"It stops being JSON in line {error.lineno}, column {error.colno}: {error.msg}.") from None
+        raise InvalidInput(
+            gettext("It stops being JSON in line %(line)s, column %(column)s: %(fault)s.")
+            % {"line": error.lineno, "column": error.colno, "fault": error.msg}
+        ) from None
     except RecursionError:
         raise too_deep() from None
 
 
 def whole_number(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise InvalidInput(f"A number has {len(digits):,} digits. Send it as text if it is meant as one.")
+        raise InvalidInput(
+            gettext("A number has %(count)s digits. Send it as text if it is meant as one.")
+            % {"count": f"{len(digits):,}"}
+        )
     return int(digits)
 
 
 def real_number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise InvalidInput(f"The number {text[:40]} is too large. Give a smaller one, or text.")
+        raise InvalidInput(
+            gettext("The number %(number)s is too large. Give a smaller one, or text.") % {"number": text[:40]}
+        )
     return number
 
 
 def too_deep() -> InvalidInput:
-    return InvalidInput(f"Lists and objects are nested too deeply. Use at most {MAX_DEPTH} levels.")
+    return InvalidInput(
+        gettext("Lists and objects are nested too deeply. Use at most %(count)s levels.") % {"count": MAX_DEPTH}
+    )
 
 
 def twice(key: str) -> InvalidInput:
-    return InvalidInput(f"The key “{key[:60]}” is given twice in one object. Keep one of them.")
+    return InvalidInput(
+        gettext("The key “%(key)s” is given twice in one object. Keep one of them.") % {"key": key[:60]}
+    )
 
 
 def _constant(name: str) -> NoReturn:
-    raise InvalidInput(f"{name} is not a value that JSON has. Give a finite number, or null.")
+    raise InvalidInput(
+        gettext("%(name)s is not a value that JSON has. Give a finite number, or null.") % {"name": name}
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,7 +78,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         error = twice(next(key for key in keys if keys.count(key) > 1))
         where = made.get("id")
-        raise InvalidInput(f"{error} It is in the job “{where[:60]}”." if isinstance(where, str) else str(error))
+        raise InvalidInput(
+            gettext("%(error)s It is in the job “%(job)s”.") % {"error": error, "job": where[:60]}
+            if isinstance(where, str)
+            else str(error)
+        )
     return made
 
 
@@ -85,9 +105,11 @@ def check_plain(value: Any) -> None:
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise InvalidInput("A text contains a NUL character. Remove it.")
+        raise InvalidInput(gettext("A text contains a NUL character. Remove it."))
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise InvalidInput("A text contains half of a surrogate pair. Write the whole character.") from None
+            raise InvalidInput(
+                gettext("A text contains half of a surrogate pair. Write the whole character.")
+            ) from None

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.conf import console_settings
 from app_scheduler.exceptions import InvalidInput
 
@@ -43,6 +45,9 @@ def check_count(count: int) -> None:
     limit = console_settings.import_max_rows
     if count > limit:
         raise InvalidInput(
-            f"This file has more than {limit:,} rows, the most that one import may hold. "
-            "Split it into several files and import them one after the other."
+            gettext(
+                "This file has more than %(limit)s rows, the most that one import may hold. Split it into several "
+                "files and import them one after the other."
+            )
+            % {"limit": f"{limit:,}"}
         )

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from app_scheduler import triggers
 from app_scheduler.documents import FIELDS, READ_ONLY, Document
 from app_scheduler.exceptions import InvalidInput
@@ -48,7 +51,7 @@ MAX_CELLS = 60
 _OPTIONAL_NUMBERS = frozenset({"misfire_grace_time", "timeout"})
 _NUMBERS = frozenset({"max_retries", "retry_backoff", "max_instances"}) | _OPTIONAL_NUMBERS
 _BOOLEANS = frozenset({"paused", "coalesce", "rerun_if_interrupted"})
-_JSON = {"args": 'a list, for example [7, "all"]', "kwargs": 'an object, for example {"days": 30}'}
+_JSON = {"args": _('a list, for example [7, "all"]'), "kwargs": _('an object, for example {"days": 30}')}
 
 #: What stands for null in a cell, since an empty one leaves the field out.
 NONE = "none"
@@ -139,9 +142,11 @@ def read_table(numbered: Iterable[tuple[int, Sequence[Any]]]) -> JobRows:
         check_count(len(rows) + 1)
         rows.append(_read_row(number, headings, cells))
     if headings is None:
-        raise InvalidInput(f"The file is empty. Its first row names the columns: {', '.join(COLUMNS)}.")
+        raise InvalidInput(
+            gettext("The file is empty. Its first row names the columns: %(names)s.") % {"names": ", ".join(COLUMNS)}
+        )
     if not rows:
-        raise InvalidInput("The file names its columns but has no jobs. Add a row for each job.")
+        raise InvalidInput(gettext("The file names its columns but has no jobs. Add a row for each job."))
     return JobRows(rows, headings)
 
 
@@ -153,19 +158,26 @@ def read_headings(cells: Sequence[Any]) -> list[str]:
     known = {*KNOWN, *READ_ONLY}
     if not known & set(names):
         raise InvalidInput(
-            "The first row does not name the columns of jobs. "
-            f"They are {', '.join(COLUMNS)}; only id is needed to change jobs. Is this the right file?"
+            gettext(
+                "The first row does not name the columns of jobs. They are %(names)s; only id is needed to change "
+                "jobs. Is this the right file?"
+            )
+            % {"names": ", ".join(COLUMNS)}
         )
     messages = []
     for position, name in enumerate(names):
         if name and name not in known:
             near = get_close_matches(name, KNOWN, n=1)
-            hint = f"Did you mean “{near[0]}”?" if near else f"The columns are {', '.join(COLUMNS)}."
-            messages.append(f"There is no column “{name[:60]}”. {hint}")
+            hint = (
+                gettext("Did you mean “%(name)s”?") % {"name": near[0]}
+                if near
+                else gettext("The columns are %(names)s.") % {"names": ", ".join(COLUMNS)}
+            )
+            messages.append(gettext("There is no column “%(name)s”. %(hint)s") % {"name": name[:60], "hint": hint})
         elif name and name in names[:position]:
-            messages.append(f"The column “{name}” is there twice. Remove one of them.")
+            messages.append(gettext("The column “%(name)s” is there twice. Remove one of them.") % {"name": name})
     if "id" not in names:
-        messages.append("The column “id” is missing. Add it: it says which job each row is about.")
+        messages.append(gettext("The column “id” is missing. Add it: it says which job each row is about."))
     if messages:
         raise InvalidInput({"": messages})
     return names
@@ -193,7 +205,7 @@ def _read_row(number: int, headings: list[str], cells: Sequence[Any]) -> SourceR
             continue
         field = "trigger" if name == "schedule" else name
         if field in row.document:
-            row.faults[name] = ["Both “schedule” and “trigger” say when the job runs. Empty one of them."]
+            row.faults[name] = [gettext("Both “schedule” and “trigger” say when the job runs. Empty one of them.")]
         row.document[field] = value
         if name == "schedule":
             row.renamed = {"trigger": "schedule"}
@@ -205,15 +217,19 @@ def _read_row(number: int, headings: list[str], cells: Sequence[Any]) -> SourceR
 def _misfit(headings: list[str], cells: Sequence[Any]) -> str:
     """Say how a row does not fit below its headings, or nothing. A shifted cell would end up in another field."""
     if len(cells) < len(headings):
-        count = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-        return f"This row has {count}, the first row names {len(headings)} columns. Are separators missing?"
+        text = ngettext(
+            "This row has %(count)s cell, the first row names %(columns)s columns. Are separators missing?",
+            "This row has %(count)s cells, the first row names %(columns)s columns. Are separators missing?",
+            len(cells),
+        )
+        return text % {"count": len(cells), "columns": len(headings)}
     for position, cell in enumerate(cells):
         unnamed = position >= len(headings) or not headings[position]
         if unnamed and not _is_blank(cell):
-            return (
-                f"Cell {position + 1} of this row is in a column without a name. "
-                "Name the column, or put text that has a separator in it in quotation marks."
-            )
+            return gettext(
+                "Cell %(position)s of this row is in a column without a name. Name the column, or put text that "
+                "has a separator in it in quotation marks."
+            ) % {"position": position + 1}
     return ""
 
 
@@ -252,8 +268,10 @@ def _read_trigger(cell: Any) -> Any:
         return cell
     if not isinstance(cell, str):
         raise InvalidInput(
-            "This is a number or a date, not a schedule. Format the cell as text and write, for example, "
-            "“every 1h”, “0 3 * * *” or “at 2027-01-31 12:00”."
+            gettext(
+                "This is a number or a date, not a schedule. Format the cell as text and write, for example, "
+                "“every 1h”, “0 3 * * *” or “at 2027-01-31 12:00”."
+            )
         )
     if cell.startswith("{"):
         return _load(cell)
@@ -268,11 +286,14 @@ def _read_json(column: str, cell: Any) -> Any:
     if isinstance(cell, (list, tuple, Mapping)):
         return cell
     if not isinstance(cell, str):
-        raise InvalidInput(f"Write {_JSON[column]}.")
+        raise InvalidInput(gettext("Write %(wanted)s.") % {"wanted": _JSON[column]})
     try:
         return _load(cell)
     except InvalidInput as error:
-        raise InvalidInput(f"This is not {_JSON[column]}. {' '.join(error.lines())}") from None
+        fault = " ".join(error.lines())
+        raise InvalidInput(
+            gettext("This is not %(wanted)s. %(fault)s") % {"wanted": _JSON[column], "fault": fault}
+        ) from None
 
 
 def _load(text: str) -> Any:
@@ -294,13 +315,17 @@ def _read_text(cell: Any) -> str:
         return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
+    if isinstance(cell, bool):
+        raise InvalidInput(
+            gettext(
+                "The spreadsheet has made true or false of this. Format the column as text and write the value again."
+            )
+        )
     raise InvalidInput(
-        f"The spreadsheet has made {_kind(cell)} of this. Format the column as text and write the value again."
+        gettext(
+            "The spreadsheet has made a date or a number of this. Format the column as text and write the value again."
+        )
     )
-
-
-def _kind(cell: Any) -> str:
-    return "true or false" if isinstance(cell, bool) else "a date or a number"
 
 
 assert set(COLUMNS) == {*FIELDS, "schedule"} - {"trigger"}, "a document's field has no column"

@@ -15,6 +15,8 @@ from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from typing import Any
 
+from django.utils.translation import gettext
+
 from app_scheduler.conf import console_settings
 from app_scheduler.exceptions import InvalidInput
 
@@ -99,8 +101,11 @@ def _writable(text: str, column: str, job_id: str) -> str:
     text = _UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", escape(text))
     if len(text) > MAX_CELL:
         raise InvalidInput(
-            f"The {column} of “{job_id}” has {len(text):,} characters; a spreadsheet's cell holds {MAX_CELL:,}. "
-            "Export as JSON, YAML or CSV."
+            gettext(
+                "The %(column)s of “%(job_id)s” has %(count)s characters; a spreadsheet's cell holds %(limit)s. "
+                "Export as JSON, YAML or CSV."
+            )
+            % {"column": column, "job_id": job_id, "count": f"{len(text):,}", "limit": f"{MAX_CELL:,}"}
         )
     return text
 
@@ -122,8 +127,10 @@ def read(data: bytes) -> JobRows:
             # A broken workbook shows itself as an error of any kind, from zlib's to a missing key.
             logger.info("A workbook could not be read: %s: %s", type(error).__name__, error)
             raise InvalidInput(
-                "This workbook cannot be read: it is damaged, or not what Excel or LibreOffice write. "
-                "Open it there and save it again as .xlsx."
+                gettext(
+                    "This workbook cannot be read: it is damaged, or not what Excel or LibreOffice write. Open it "
+                    "there and save it again as .xlsx."
+                )
             ) from None
 
 
@@ -135,9 +142,12 @@ def check_archive(data: bytes) -> None:
     """
     if not data.startswith(ZIP):
         kind = binary_kind(data)
-        hint = "Open it in Excel and save it as .xlsx, without a password." if data[:2] == b"\xd0\xcf" else ""
-        what = f"This is {kind}" if kind else "This is not an Excel workbook (.xlsx)"
-        raise InvalidInput(f"{what}. {hint or 'Choose the format that matches the file.'}")
+        hint = gettext("Choose the format that matches the file.")
+        if data[:2] == b"\xd0\xcf":
+            hint = gettext("Open it in Excel and save it as .xlsx, without a password.")
+        if kind:
+            raise InvalidInput(gettext("This is %(kind)s. %(hint)s") % {"kind": kind, "hint": hint})
+        raise InvalidInput(gettext("This is not an Excel workbook (.xlsx). %(hint)s") % {"hint": hint})
     limit = MAX_UNPACKED_FACTOR * console_settings.import_max_bytes
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -147,7 +157,7 @@ def check_archive(data: bytes) -> None:
             if any(entry.file_size > _SMALL and entry.file_size > MAX_RATIO * entry.compress_size for entry in entries):
                 raise _too_large()
             if "[Content_Types].xml" not in {entry.filename for entry in entries}:
-                raise InvalidInput("This is a ZIP file, but not an Excel workbook. Save the sheet as .xlsx.")
+                raise InvalidInput(gettext("This is a ZIP file, but not an Excel workbook. Save the sheet as .xlsx."))
             for entry in entries:
                 if entry.filename.lower().endswith((".xml", ".rels")):
                     _check_xml(archive.read(entry))
@@ -155,12 +165,14 @@ def check_archive(data: bytes) -> None:
         raise
     except Exception as error:
         logger.info("A workbook could not be opened: %s: %s", type(error).__name__, error)
-        raise InvalidInput("This workbook is damaged. Open it in Excel and save it again as .xlsx.") from None
+        raise InvalidInput(gettext("This workbook is damaged. Open it in Excel and save it again as .xlsx.")) from None
 
 
 def _too_large() -> InvalidInput:
     return InvalidInput(
-        "This workbook holds far more than a list of jobs needs. Copy the jobs into a new workbook and save that."
+        gettext(
+            "This workbook holds far more than a list of jobs needs. Copy the jobs into a new workbook and save that."
+        )
     )
 
 
@@ -170,9 +182,11 @@ def _check_xml(data: bytes) -> None:
     A row is parsed as a whole: one of ten million empty cells would take gigabytes.
     """
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise InvalidInput("This workbook declares XML entities, which none that Excel wrote does. It is not opened.")
+        raise InvalidInput(
+            gettext("This workbook declares XML entities, which none that Excel wrote does. It is not opened.")
+        )
     if b"\0" in data:
-        raise InvalidInput("This workbook is damaged. Open it in Excel and save it again as .xlsx.")
+        raise InvalidInput(gettext("This workbook is damaged. Open it in Excel and save it again as .xlsx."))
     if data.count(b"<") > MAX_TAGS_PER_CELL * len(COLUMNS) * console_settings.import_max_rows + MAX_TAGS_PER_ROW:
         raise _too_large()
     if b"sheetData" in data and max(piece.count(b"<") for piece in data.split(b"row>")) > MAX_TAGS_PER_ROW:
@@ -188,7 +202,7 @@ def _numbered(data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     try:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
         if not sheets:
-            raise InvalidInput("This workbook has no sheet. Put the jobs into its first sheet.")
+            raise InvalidInput(gettext("This workbook has no sheet. Put the jobs into its first sheet."))
         sheet = next((sheet for sheet in sheets if sheet.title.lower() == SHEET), sheets[0])
         # What the file says of its own size is not to be believed: rows are padded to it.
         sheet.reset_dimensions()
@@ -215,13 +229,19 @@ def _value(cell: Any) -> Any:
     if value is None:
         return None
     if cell.data_type == "f":
-        return BadCell("This is a formula. Copy the cell and paste it as a value (“Paste special”, “Values only”).")
+        return BadCell(
+            gettext("This is a formula. Copy the cell and paste it as a value (“Paste special”, “Values only”).")
+        )
     if cell.data_type == "e":
-        return BadCell(f"This cell shows the error {str(value)[:20]}. Correct it, or empty the cell.")
+        return BadCell(
+            gettext("This cell shows the error %(error)s. Correct it, or empty the cell.") % {"error": str(value)[:20]}
+        )
     if isinstance(value, str):
         return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), value)
     if isinstance(value, float) and not math.isfinite(value):
-        return BadCell("This number is too large. Give a smaller one.")
+        return BadCell(gettext("This number is too large. Give a smaller one."))
     if isinstance(value, (date, datetime, time, timedelta)):
-        return BadCell("The spreadsheet has made a date of this. Format the cell as text and write the value again.")
+        return BadCell(
+            gettext("The spreadsheet has made a date of this. Format the cell as text and write the value again.")
+        )
     return value

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import yaml
+from django.utils.translation import gettext
 
 from app_scheduler.exceptions import InvalidInput
 
@@ -63,10 +64,16 @@ def load_yaml(text: str) -> Any:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"in line {mark.line + 1}" if mark else "somewhere"
-        raise InvalidInput(f"It stops being YAML {where}: {error.problem or error.context}.") from None
+        fault = error.problem or error.context
+        if mark:
+            text = gettext("It stops being YAML in line %(line)s: %(fault)s.") % {"line": mark.line + 1, "fault": fault}
+        else:
+            text = gettext("It stops being YAML somewhere: %(fault)s.") % {"fault": fault}
+        raise InvalidInput(text) from None
     except yaml.YAMLError as error:
-        raise InvalidInput(f"It is not YAML: {' '.join(str(error).split())[:200]}.") from None
+        raise InvalidInput(
+            gettext("It is not YAML: %(fault)s.") % {"fault": " ".join(str(error).split())[:200]}
+        ) from None
     return builder.document
 
 
@@ -88,20 +95,31 @@ class _Builder:
             self._open.pop()
             self._keys.pop()
         elif isinstance(event, yaml.AliasEvent):
-            raise InvalidInput(f"Line {_line(event)} has an alias (*{event.anchor}). Write the value out instead.")
+            raise InvalidInput(
+                gettext("Line %(line)s has an alias (*%(anchor)s). Write the value out instead.")
+                % {"line": _line(event), "anchor": event.anchor}
+            )
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise InvalidInput(f"A second document begins in line {_line(event)}. Put all jobs into one list.")
+                raise InvalidInput(
+                    gettext("A second document begins in line %(line)s. Put all jobs into one list.")
+                    % {"line": _line(event)}
+                )
 
     def _begin(self, event: Any) -> None:
         if event.tag not in _PLAIN_TAGS:
             raise _tagged(event)
         if len(self._open) >= MAX_DEPTH + _OUTER_LEVELS:
-            raise InvalidInput(f"Line {_line(event)} is nested too deeply. Use at most {MAX_DEPTH} levels.")
+            raise InvalidInput(
+                gettext("Line %(line)s is nested too deeply. Use at most %(count)s levels.")
+                % {"line": _line(event), "count": MAX_DEPTH}
+            )
         made: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         if self._open and isinstance(self._open[-1], dict) and self._keys[-1] is _NO_KEY:
-            raise InvalidInput(f"Line {_line(event)} has a list or an object as a key. Use text.")
+            raise InvalidInput(
+                gettext("Line %(line)s has a list or an object as a key. Use text.") % {"line": _line(event)}
+            )
         self._put(made, event)
         self._open.append(made)
         self._keys.append(_NO_KEY)
@@ -111,14 +129,14 @@ class _Builder:
             raise _tagged(event)
         if self._open and isinstance(self._open[-1], dict) and self._keys[-1] is _NO_KEY:
             if event.value in self._open[-1]:
-                raise InvalidInput(f"Line {_line(event)}: {twice(event.value)}")
+                raise _in_line(event, twice(event.value))
             self._keys[-1] = event.value
             return
         is_plain = event.implicit[0] and event.tag is None
         try:
             self._put(_value(event.value) if is_plain else event.value, event)
         except InvalidInput as error:
-            raise InvalidInput(f"Line {_line(event)}: {error}") from None
+            raise _in_line(event, error) from None
 
     def _put(self, value: Any, event: Any) -> None:
         if not self._open:
@@ -140,7 +158,10 @@ def _value(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return real_number(text)
     if _NOT_FINITE.fullmatch(text):
-        raise InvalidInput(f"{text} is not a number that can be kept. Give a finite one, or put it in quotation marks.")
+        raise InvalidInput(
+            gettext("%(text)s is not a number that can be kept. Give a finite one, or put it in quotation marks.")
+            % {"text": text}
+        )
     return text
 
 
@@ -148,5 +169,12 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
+def _in_line(event: Any, error: InvalidInput) -> InvalidInput:
+    return InvalidInput(gettext("Line %(line)s: %(fault)s") % {"line": _line(event), "fault": error})
+
+
 def _tagged(event: Any) -> InvalidInput:
-    return InvalidInput(f"Line {_line(event)} has the tag {str(event.tag)[:60]}. Remove it: plain values need none.")
+    return InvalidInput(
+        gettext("Line %(line)s has the tag %(tag)s. Remove it: plain values need none.")
+        % {"line": _line(event), "tag": str(event.tag)[:60]}
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -47,7 +48,7 @@ class ConsoleView(APIView):
             raise errors.LengthRequired
         data = self.request.data
         if not isinstance(data, Mapping):
-            raise InvalidInput('The body is a JSON object, such as {"reason": "maintenance"}.')
+            raise InvalidInput(gettext('The body is a JSON object, such as {"reason": "maintenance"}.'))
         return dict(data)
 
 
@@ -67,5 +68,5 @@ def take_revision(body: dict[str, Any]) -> int | None:
     if revision is None:
         return None
     if isinstance(revision, bool) or not isinstance(revision, int):
-        raise InvalidInput({"revision": "Send the whole number that you read with the job, or leave it out."})
+        raise InvalidInput({"revision": gettext("Send the whole number that you read with the job, or leave it out.")})
     return revision

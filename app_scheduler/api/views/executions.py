@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
@@ -45,7 +46,9 @@ class ExecutionView(ConsoleView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if not re.fullmatch(r"[0-9]{1,18}", kwargs["id"], re.ASCII):
-            raise NotFound(f"There is no execution “{kwargs['id'][:60]}”: their ids are whole numbers.")
+            raise NotFound(
+                gettext("There is no execution “%(id)s”: their ids are whole numbers.") % {"id": kwargs["id"][:60]}
+            )
         self.execution_id = int(kwargs["id"])
 
     def shown(self) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -35,7 +36,7 @@ from app_scheduler.models import JobSpec
 def _take_flag(body: dict[str, Any], name: str) -> bool:
     flag = body.pop(name, False)
     if not isinstance(flag, bool):
-        raise InvalidInput({name: "Give true or false."})
+        raise InvalidInput({name: gettext("Give true or false.")})
     return flag
 
 

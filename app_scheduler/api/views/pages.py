@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
     OpenApiJsonRenderer2,
@@ -81,11 +82,11 @@ class Nowhere(ConsoleView):
         if path and not path.endswith("/") and self._exists(address):
             target = request._request.get_full_path(force_append_slash=True)
             return Response(
-                {"detail": "The address ends with a slash."},
+                {"detail": gettext("The address ends with a slash.")},
                 status.HTTP_308_PERMANENT_REDIRECT,
                 headers={"Location": target},
             )
-        raise NotFound("There is no such address. /api/ lists those that there are.")
+        raise NotFound(gettext("There is no such address. /api/ lists those that there are."))
 
     post = put = patch = delete = get
 
