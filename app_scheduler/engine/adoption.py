@@ -21,6 +21,7 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, triggers
 from app_scheduler.engine.jobstore import anchor_of
+from app_scheduler.engine.language import ledger_language
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobOrigin, JobSpec, JobState
 
@@ -122,7 +123,8 @@ def _from_state(row: DjangoJob, state: Any, now: datetime) -> JobSpec:
     try:
         # Its own trigger stands as its base: one that has ended is no reason to refuse the job.
         stored = {**documents.defaults(), **given, "id": row.pk}
-        documents.apply(documents.clean(stored, base=stored, now=now), spec)
+        with ledger_language():
+            documents.apply(documents.clean(stored, base=stored, now=now), spec)
     except InvalidInput as error:
         spec.state, spec.state_reason = JobState.BROKEN, " ".join(error.lines())
         json.dumps([spec.args, spec.kwargs])  # what JSON cannot say cannot be kept

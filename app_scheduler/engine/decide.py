@@ -16,6 +16,7 @@ from app_scheduler import documents, triggers
 from app_scheduler.conf import console_settings
 from app_scheduler.engine.due import Due
 from app_scheduler.engine.gaps import Gap, local, named, span
+from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.queue import Entry
 from app_scheduler.engine.windows import NO_EXCEPTIONS, Exceptions, OpenRow, Stretch
 from app_scheduler.exceptions import InvalidInput
@@ -70,19 +71,20 @@ def decide(spec: Due, now: datetime, gaps: Sequence[Gap] = (), exceptions: Excep
     if spec.state != JobState.SCHEDULED:
         # As after somebody wrote into the table by hand: what is paused, finished or broken has no tick.
         return Decision(spec, seen, None, [], JobState(spec.state))
-    try:
-        schedule = partial(triggers.schedule_of_text, spec.trigger, anchor=spec.anchor)
-        fault = None
-        if _is_suspect(spec):
-            fault = documents.fault_in(spec.function, f"[{spec.args}, {spec.kwargs}]", spec.executor, schedule)
-        if fault is None:
-            return _decide(spec, schedule(), seen, now, gaps, exceptions)
-        reason = str(fault)
-    except InvalidInput as error:
-        reason = str(error.under("trigger"))
-    except Exception as error:
-        logger.exception("Job %s cannot be scheduled", spec.job_id)
-        reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
+    with ledger_language():
+        try:
+            schedule = partial(triggers.schedule_of_text, spec.trigger, anchor=spec.anchor)
+            fault = None
+            if _is_suspect(spec):
+                fault = documents.fault_in(spec.function, f"[{spec.args}, {spec.kwargs}]", spec.executor, schedule)
+            if fault is None:
+                return _decide(spec, schedule(), seen, now, gaps, exceptions)
+            reason = str(fault)
+        except InvalidInput as error:
+            reason = str(error.under("trigger"))
+        except Exception as error:
+            logger.exception("Job %s cannot be scheduled", spec.job_id)
+            reason = f"Its schedule cannot be worked out: {type(error).__name__}: {error}"
     entry = Entry(spec.job_id, seen, now, Status.MISSED, reason=reason)
     # This tick has its verdict; those after it wait for theirs until the job is mended.
     return Decision(spec, seen, None, [entry], JobState.BROKEN, reason, seen + timedelta(microseconds=1))

@@ -25,6 +25,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, triggers
 from app_scheduler.engine.held import MICROSECOND, Passed, end_of_pause, passed_before_change, passed_while_held, record
+from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.queue import utc_now
 from app_scheduler.engine.skipping import drop_skips
 from app_scheduler.engine.sql import among, in_batches, update_from_values
@@ -223,7 +224,9 @@ def resume_jobs(ids: Sequence[str], *, now: datetime) -> list[str]:
 
 
 def _after_pause(spec: JobSpec, now: datetime) -> tuple[datetime | None, JobState, str]:
-    if fault := documents.fault_of(spec):
+    with ledger_language():
+        fault = documents.fault_of(spec)
+    if fault:
         return None, JobState.BROKEN, str(fault)
     ended = end_of_pause(spec, now)
     tick = triggers.schedule_for(spec.trigger, anchor=spec.anchor).next_after(ended - MICROSECOND if ended else now)

@@ -15,6 +15,7 @@ from django_apscheduler.models import DjangoJob
 from app_scheduler import documents, triggers
 from app_scheduler.conf import console_settings
 from app_scheduler.engine.held import passed_while_held, record
+from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.lease import dead_instances, lease_ago, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
 from app_scheduler.engine.sql import in_batches, update_from_values
@@ -130,7 +131,9 @@ def quarantine(now: datetime) -> list[str]:
     for batch in in_batches(gone, CAUSES):
         causes = [Q(function=function, executor=executor) for function, executor in batch]
         for spec in scheduled.filter(reduce(or_, causes)).iterator(chunk_size=BATCH):
-            if fault := documents.fault_of(spec):
+            with ledger_language():
+                fault = documents.fault_of(spec)
+            if fault:
                 broken.append((spec, None, JobState.BROKEN, str(fault)))
     marked = _write_states(broken, JobState.SCHEDULED, now)
     if marked:
