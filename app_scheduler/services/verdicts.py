@@ -10,7 +10,7 @@ _WORDS = {
     Status.EXECUTED.value: _("Executed"),
     Status.ERROR.value: _("Error!"),
     Status.MISSED.value: _("Missed!"),
-    Status.MAX_INSTANCES.value: _("Max instances reached!"),
+    Status.MAX_INSTANCES.value: _("Max instances!"),
     Status.INTERRUPTED.value: _("Interrupted!"),
     Status.TIMED_OUT.value: _("Timed out!"),
     Status.CANCELLED.value: _("Cancelled"),
