@@ -23,6 +23,7 @@ from django.db import connections
 
 from app_scheduler.conf import console_settings
 from app_scheduler.engine import capture
+from app_scheduler.engine.language import ledger_language
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import ExecutionDetail, Status
 from app_scheduler.registry import registry
@@ -171,7 +172,8 @@ def _execute(run: Run) -> Outcome:
 def _call(run: Run) -> Any:
     registered = registry.get(run.function)
     try:
-        args, kwargs = registered.signature.bind(run.args, run.kwargs)
+        with ledger_language():
+            args, kwargs = registered.signature.bind(run.args, run.kwargs)
     except InvalidInput as error:
         raise TypeError(f"The job's arguments no longer fit its function. {error}") from error
     if registered.is_async:
