@@ -38,14 +38,15 @@ from app_scheduler.services.calendar import (
     FIRST_YEAR,
     FREQUENT,
     LAST_YEAR,
-    MOVED,
     Cell,
     Entry,
     Held,
     busy,
     entries,
     rarest,
+    spread,
 )
+from app_scheduler.services.gaps import MOVED
 from app_scheduler.services.load import Day, Hour, Period, free_spans, period_of
 
 #: Jobs that an hour of the day's page shows, that a page of one hour shows, and that a day of a week or month names.
@@ -222,11 +223,12 @@ class View:
         slots = self._slots(day)
         past: list[Block] = []
         coming: list[Block] = []
-        for hour, slot in zip(day.hours, slots, strict=True):
-            shown = entries(self.others, hour.minutes, self.window, 0, PER_HOUR)
+        by_hour = spread(self.others, [hour.minutes for hour in day.hours], self.window)
+        for hour, slot, due in zip(day.hours, slots, by_hour, strict=True):
+            shown = entries(due, hour.minutes, self.window, 0, PER_HOUR)
             if shown:
                 begin, end = self._bounds(hour.minutes)
-                rest = sum(len(each.jobs) for each in self.others if each.minutes & hour.minutes) - len(shown)
+                rest = sum(len(each.jobs) for each in due) - len(shown)
                 more = gettext("%(jobs)s more") % {"jobs": count_words(rest)} if rest else ""
                 block = Block(slot, [self._line(entry) for entry in shown], more, self._executions(begin, end))
                 (past if end <= self.now else coming).append(block)
@@ -303,7 +305,7 @@ class View:
     # --- the week and the month ---------------------------------------------------------------------------------------
 
     def _days(self) -> list[DayCard]:
-        loads = self.calendar.cells(self.masks)
+        loads = self.calendar.loads(self.masks)
         shown = rarest(self.others, self.masks, PER_DAY[self.asked.view])
         cards = []
         for day, load, rare in zip(self.period.days, loads, shown, strict=True):

@@ -1,7 +1,7 @@
 """What is due in a period: computed from the triggers, nothing stored, by arithmetic and never by a walk over ticks.
 
-A job is due where its schedule says so and nothing holds it back. What holds ticks back is told by ``gaps_of``, the one
-place for it: the ticks in a gap are not due and are kept apart with the reason.
+A job is due where its schedule says so and nothing holds it back: see ``gaps`` for what does, ``patterns`` for what a
+schedule says. Jobs whose ticks come in the same minutes are one bundle.
 """
 
 from __future__ import annotations
@@ -10,33 +10,17 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, overload
 
-from django.conf import settings
-from django.db.models import Case, DateTimeField, Q, TextField, Value, When
-from django.db.models.functions import Cast
-from django.utils.text import capfirst
-from django.utils.translation import gettext
-
-from app_scheduler import triggers
-from app_scheduler.engine.blackouts import words_of
 from app_scheduler.engine.queue import utc_now
-from app_scheduler.engine.windows import Cause, exceptions_of
-from app_scheduler.engine.windows import Window as BlackoutWindow
 from app_scheduler.models import JobState
-from app_scheduler.services.excepted import ScheduleExceptions, cause_in_words
+from app_scheduler.services.due_rows import Row, rows_of
+from app_scheduler.services.gaps import Blackouts, Cut, due_of, minutes_to_come, without
 from app_scheduler.services.load import Tally, count_jobs
-from app_scheduler.triggers.minutes import (
-    MINUTE,
-    Groups,
-    Window,
-    minutes_of,
-    single,
-    ticks_before,
-    ticks_from,
-)
+from app_scheduler.services.patterns import patterns_of
+from app_scheduler.triggers.minutes import MINUTE, Groups, Window, later
+from app_scheduler.triggers.schedules import MICROSECOND
 
 logger = logging.getLogger(__name__)
 
@@ -44,73 +28,8 @@ logger = logging.getLogger(__name__)
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 #: A job that is due in as many hours of a day is due all day long: each hour of a day of 23, and all night but a few.
 FREQUENT = 20
-#: No schedule's ticks depend on the moment that it was set, except those of an interval and of a calendar interval.
-_WITHOUT_ANCHOR = frozenset({"cron", "date"})
-_ANY_ANCHOR = datetime(2000, 1, 1, tzinfo=UTC)
-#: A week in any zone, and more schedules than are usual.
-_KEPT_MINUTES, _KEPT_PATTERNS = 8 * 1440, 40_000
 _HOUR = (1 << 60) - 1
-_MICROSECOND = MINUTE / 60_000_000
-
-
-class Row(NamedTuple):
-    """What of a job decides when it is due."""
-
-    job_id: str
-    trigger: str
-    trigger_type: str
-    state: str
-    #: None where the ticks in the window do not depend on it.
-    anchor: datetime | None
-    #: None where it lies before the window or has passed.
-    next_run_time: datetime | None
-    skip_tick: datetime | None = None
-    tags: Any = ()
-    held_from: datetime | None = None
-    paused_at: datetime | None = None
-    paused_until: datetime | None = None
-
-
-class Gap(NamedTuple):
-    """A time in which a job's ticks are not due: since <= tick < until; None is without end. ``cause`` says why."""
-
-    cause: str
-    since: datetime | None
-    until: datetime | None = None
-
-
-#: The cause of a gap that is no state of the job: its next run was set to a later moment than its schedule says.
-MOVED = "moved"
-
-
-def gaps_of(
-    row: Row, groups: Groups, window: Window, now: datetime, blackouts: Sequence[tuple[Cause, BlackoutWindow]]
-) -> Iterator[Gap]:
-    """Yield the times of a window in which ticks of this job will not run."""
-    if row.state == JobState.PAUSED:
-        yield Gap(JobState.PAUSED, row.held_from or row.paused_at, row.paused_until)
-    elif row.state == JobState.BROKEN:
-        yield Gap(JobState.BROKEN, row.held_from)
-    elif row.state == JobState.FINISHED:
-        yield Gap(JobState.FINISHED, now)
-    else:
-        if row.next_run_time is not None and _waits(row.next_run_time, groups, window, now):
-            yield Gap(MOVED, now, row.next_run_time)
-        if row.skip_tick is not None:
-            yield Gap(gettext("Skipped"), row.skip_tick, row.skip_tick + _MICROSECOND)
-        if blackouts:
-            for cause in exceptions_of(blackouts, words_of(row.tags)).causes:
-                yield Gap(capfirst(cause_in_words(cause)), cause.since, cause.until)
-
-
-def _waits(following: datetime, groups: Groups, window: Window, now: datetime) -> bool:
-    """Say whether a schedule has ticks in the whole minutes before the job's next run; so it is where it was moved."""
-    first = max(0, (now - window.start) // MINUTE + 1)
-    end = min(window.minutes, (following - window.start) // MINUTE)
-    if end <= first:
-        return False
-    between = (1 << end) - (1 << first)
-    return any(minutes & between for _, minutes in groups)
+_SCHEDULED = JobState.SCHEDULED.value
 
 
 class Job(NamedTuple):
@@ -118,6 +37,8 @@ class Job(NamedTuple):
 
     job_id: str
     groups: Groups
+    #: By so many microseconds its ticks come later than the groups say, within the same minutes.
+    later_by: int = 0
 
 
 class Held(NamedTuple):
@@ -135,6 +56,15 @@ class Bundle:
     groups: Groups
     minutes: int
     jobs: list[Job] = field(default_factory=list)
+    _days: Sequence[int] = ()
+    _on: tuple[int, ...] = ()
+
+    def on(self, days: Sequence[int]) -> tuple[int, ...]:
+        """Return the numbers of the days, which are minutes, on which the jobs are due; worked out once."""
+        if days is not self._days:
+            minutes = self.minutes
+            self._days, self._on = days, tuple([number for number, day in enumerate(days) if minutes & day])
+        return self._on
 
     def ticks(self, minutes: int) -> int:
         """Return how often each of the jobs is due in these minutes."""
@@ -181,7 +111,17 @@ class Calendar:
 
     def cells(self, masks: Sequence[int]) -> list[Cell]:
         """Return the load of each of several sets of minutes."""
-        jobs = count_jobs([(bundle.minutes, len(bundle.jobs)) for bundle in self.bundles], masks)
+        return self._cells(masks, count_jobs([(bundle.minutes, len(bundle.jobs)) for bundle in self.bundles], masks))
+
+    def loads(self, days: Sequence[int]) -> list[Cell]:
+        """Return the load of each of the days by which ``apart`` and ``rarest`` go too."""
+        jobs = [0] * len(days)
+        for bundle in self.bundles:
+            for number in bundle.on(days):
+                jobs[number] += len(bundle.jobs)
+        return self._cells(days, jobs)
+
+    def _cells(self, masks: Sequence[int], jobs: Sequence[int]) -> list[Cell]:
         found = []
         for mask, count in zip(masks, jobs, strict=True):
             most, where = self._jobs.highest(mask)
@@ -202,7 +142,7 @@ def _is_frequent(bundle: Bundle, days: Sequence[int]) -> bool:
     """Say whether the first day on which these jobs are due has them in most of its hours."""
     if bundle.minutes.bit_count() < FREQUENT:
         return False
-    first = next(day for day in days if bundle.minutes & day)
+    first = days[bundle.on(days)[0]]
     left = (bundle.minutes & first) >> ((first & -first).bit_length() - 1)
     hours = 0
     while left:
@@ -213,10 +153,9 @@ def _is_frequent(bundle: Bundle, days: Sequence[int]) -> bool:
 
 def rarest(bundles: Iterable[Bundle], days: Sequence[int], count: int) -> list[list[tuple[int, str]]]:
     """Return for each day up to ``count`` jobs, as (first minute, id) in their order: those due on the fewest days."""
-    due = []
+    due: list[tuple[int, int, Sequence[int], Bundle]] = []
     for bundle in bundles:
-        on = [number for number, day in enumerate(days) if bundle.minutes & day]
-        due.append((len(on), bundle.minutes & -bundle.minutes, on, bundle))
+        due.append((len(bundle.on(days)), bundle.minutes & -bundle.minutes, bundle.on(days), bundle))
     due.sort(key=lambda each: each[:2])
     shown: list[list[tuple[int, str]]] = [[] for _ in days]
     room = count * len(days)
@@ -232,6 +171,24 @@ def rarest(bundles: Iterable[Bundle], days: Sequence[int], count: int) -> list[l
                 shown[number] += added
                 room -= len(added)
     return [sorted(each) for each in shown]
+
+
+def spread(bundles: Iterable[Bundle], cells: Sequence[int], window: Window) -> list[list[Bundle]]:
+    """Return for each cell, a bitmap of minutes that no other has, the bundles that are due in it."""
+    numbers = [0] * window.minutes
+    for number, cell in enumerate(cells):
+        while cell:
+            lowest = cell & -cell
+            numbers[lowest.bit_length() - 1] = number
+            cell ^= lowest
+    found: list[list[Bundle]] = [[] for _ in cells]
+    for bundle in bundles:
+        left = bundle.minutes
+        while left:
+            number = numbers[(left & -left).bit_length() - 1]
+            found[number].append(bundle)
+            left &= ~cells[number]
+    return found
 
 
 def busy(bundles: Iterable[Bundle]) -> int:
@@ -263,10 +220,10 @@ def entries(bundles: Iterable[Bundle], minutes: int, window: Window, start: int,
         if start >= size:
             start -= size
             continue
-        jobs = [(_place(job, 1 << minute), job.job_id, job, bundle) for bundle in due[minute] for job in bundle.jobs]
+        jobs = [each for bundle in due[minute] for each in _placed(bundle, 1 << minute)]
         jobs.sort(key=lambda each: each[:2])
         for _at, _id, job, bundle in jobs[start : start + count - len(shown)]:
-            ticks = moments(job.groups, minutes, window, MOMENTS)
+            ticks = moments(later(job.groups, job.later_by), minutes, window, MOMENTS)
             shown.append(Entry(job.job_id, minute, bundle.ticks(minutes), ticks))
         start = 0
         if len(shown) >= count:
@@ -274,8 +231,15 @@ def entries(bundles: Iterable[Bundle], minutes: int, window: Window, start: int,
     return shown
 
 
-def _place(job: Job, minute: int) -> int:
-    return min(min(places) for places, minutes in job.groups if minutes & minute)
+def _placed(bundle: Bundle, minute: int) -> Iterator[tuple[int, str, Job, Bundle]]:
+    """Yield the jobs of a bundle, each with the place of its first tick in a minute."""
+    places: dict[int, int] = {}
+    for job in bundle.jobs:
+        place = places.get(id(job.groups))
+        if place is None:
+            place = min(min(places) for places, minutes in job.groups if minutes & minute)
+            places[id(job.groups)] = place
+        yield place + job.later_by, job.job_id, job, bundle
 
 
 #: So many of the ticks of an entry are named; the others are counted.
@@ -293,123 +257,102 @@ def moments(groups: Groups, minutes: int, window: Window, count: int) -> list[da
             lowest = left & -left
             found += [(lowest.bit_length() - 1, place) for place in islice(places, count)]
             left ^= lowest
-    return [window.start + minute * MINUTE + place * _MICROSECOND for minute, place in sorted(found)[:count]]
+    return [window.start + minute * MINUTE + place * MICROSECOND for minute, place in sorted(found)[:count]]
+
+
+class _Bundles:
+    """The bundles of a window, found by equal minutes, and by identity where the groups are the very same."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._by_value: dict[tuple[int, ...], Bundle] = {}
+        self._by_identity: dict[int, Bundle] = {}
+        # An identity must not be given to something else meanwhile.
+        self._seen: list[Groups] = []
+
+    def of(self, groups: Groups) -> Bundle:
+        found = self._by_identity.get(id(groups))
+        if found is not None:
+            return found
+        minutes = 0
+        key: tuple[int, ...] = ()
+        for places, each in groups:
+            minutes |= each
+            key += (len(places), each)
+        bundle = self._by_value.get(key)
+        if bundle is None:
+            bundle = self._by_value[key] = Bundle(groups, minutes)
+        self._by_identity[id(groups)] = bundle
+        self._seen.append(groups)
+        return bundle
+
+    def filled(self) -> list[Bundle]:
+        return [bundle for bundle in self._by_value.values() if bundle.jobs]
+
+
+class _Now:
+    """Tells whether a job's next run is the one that its schedule says, without a look at more than its minute."""
+
+    def __init__(self, window: Window, now: datetime) -> None:
+        self._window, self._first = window, minutes_to_come(window, now)
+        self._following: dict[int, int] = {}
+
+    def leads(self, bundle: Bundle, next_run_time: datetime) -> bool:
+        """Say whether the bundle has a tick in the next run's minute, and none in a whole minute to come before it."""
+        minute = (next_run_time - self._window.start) // MINUTE
+        if minute < self._first:
+            return bool(bundle.minutes >> minute & 1)
+        following = self._following.get(id(bundle))
+        if following is None:
+            left = bundle.minutes >> self._first
+            following = self._first + (left & -left).bit_length() - 1 if left else self._window.minutes
+            self._following[id(bundle)] = following
+        return min(minute, self._window.minutes) == following
 
 
 def due_in(window: Window, jobs: Any, *, now: datetime | None = None) -> Calendar:
-    """Return what of ``jobs``, a queryset of ``JobSpec``, is due in a window; in one query however many there are.
+    """Return what of ``jobs``, a queryset of ``JobSpec``, is due in a window; in three queries however many there are.
 
     Ticks from before a trigger was set are none. The work grows with the number of jobs and of days, not of ticks.
     """
     now = now or utc_now()
-    # Groups are compared by identity: those of a bundle live as long as it does, and equal ones are made once.
-    bundles: dict[tuple[tuple[int, int], ...], Bundle] = {}
+    start, patterns, blackouts = window.start, patterns_of(window), Blackouts(window)
+    bundles, at_now = _Bundles(window), _Now(window, now)
     held: list[Held] = []
     unreadable: list[str] = []
-    patterns = _patterns(window)
-    end = window.start + window.minutes * MINUTE
-    blackouts = ScheduleExceptions.now(window.start).between(window.start, end).causes
-    for row in _rows(window, jobs, now, has_blackouts=bool(blackouts)):
+    cuts: dict[tuple[int, int], Cut] = {}
+    for fields in rows_of(window, jobs, now, has_blackouts=bool(blackouts)):
+        job_id, trigger, state, anchor, following, skip_tick, tags = fields[:7]
         try:
-            groups = _pattern(row, window, patterns)
+            groups, later_by = patterns.of(trigger, anchor)
         except Exception:
             # A row that no check would let pass must not fail the page.
-            logger.info("The schedule of job %s cannot be read", row.job_id, exc_info=True)
-            unreadable.append(row.job_id)
+            logger.info("The schedule of job %s cannot be read", job_id, exc_info=True)
+            unreadable.append(job_id)
             continue
-        groups = _apart(row, groups, window, now, held, blackouts)
-        if not groups:
+        bundle = bundles.of(groups)
+        gaps = blackouts.of(tags) if blackouts else ()
+        is_plain = state == _SCHEDULED and skip_tick is None and (anchor is None or anchor < start)
+        if not is_plain or (following is not None and not at_now.leads(bundle, following)):
+            cut = due_of(Row(*fields), later(groups, later_by), window, now, gaps)
+            later_by = 0
+        elif not gaps:
+            if groups:
+                bundle.jobs.append(Job(job_id, groups, later_by))
             continue
-        key = tuple([(len(places), id(minutes)) for places, minutes in groups])
-        bundle = bundles.get(key)
-        if bundle is None:
-            minutes = 0
-            for group in groups:
-                minutes |= group.minutes
-            bundle = bundles[key] = Bundle(groups, minutes)
-        bundle.jobs.append(Job(row.job_id, groups))
-    return Calendar(window, list(bundles.values()), held, unreadable)
-
-
-def _rows(window: Window, jobs: Any, now: datetime, *, has_blackouts: bool) -> Iterator[Row]:
-    """Yield what decides when jobs are due. Moments that cannot matter are left out: reading them takes its time."""
-    jobs = jobs.order_by()
-    if window.start > now:
-        jobs = jobs.exclude(state=JobState.FINISHED)
-    matters = ~Q(trigger_type__in=_WITHOUT_ANCHOR) | Q(anchor__gte=window.start)
-    later = Q(job__next_run_time__gt=max(now, window.start))
-    columns = (
-        "job_id",
-        # As text, since many jobs have the same trigger, which is then read once.
-        Cast("trigger", TextField()),
-        "trigger_type",
-        "state",
-        Case(When(matters, then="anchor"), output_field=DateTimeField()),
-        Case(When(later, then="job__next_run_time"), output_field=DateTimeField()),
-        "skip_tick",
-        "tags" if has_blackouts else Value(None, output_field=TextField()),
-    )
-    held = Q(state__in=(JobState.PAUSED, JobState.BROKEN))
-    yield from (Row(*found) for found in jobs.exclude(held).values_list(*columns))
-    moments = ("held_from", "paused_at", "paused_until")
-    yield from (Row(*found) for found in jobs.filter(held).values_list(*columns, *moments))
-
-
-def _pattern(row: Row, window: Window, patterns: dict[Any, Groups]) -> Groups:
-    """Return a job's ticks by its schedule alone."""
-    anchor = _ANY_ANCHOR if row.trigger_type in _WITHOUT_ANCHOR else row.anchor
-    assert anchor is not None
-    key = row.trigger, anchor
-    known = patterns.get(key)
-    if known is None:
-        known = patterns[key] = minutes_of(triggers.schedule_of_text(row.trigger, anchor=anchor), window)
-    return known
-
-
-def _patterns(window: Window) -> dict[Any, Groups]:
-    """Return what is known of schedules in a window. It follows from them alone, so no change of a job makes it wrong.
-
-    Whoever looks at a day looks at its hours and comes back; a month's bitmaps would be too large to keep.
-    """
-    if window.minutes > _KEPT_MINUTES:
-        return {}
-    patterns = _kept(window, settings.TIME_ZONE)
-    if len(patterns) > _KEPT_PATTERNS:
-        patterns.clear()
-    return patterns
-
-
-@lru_cache(maxsize=4)
-def _kept(window: Window, zone: str) -> dict[Any, Groups]:
-    return {}
-
-
-def _apart(
-    row: Row,
-    groups: Groups,
-    window: Window,
-    now: datetime,
-    held: list[Held],
-    blackouts: Sequence[tuple[Cause, BlackoutWindow]],
-) -> Groups:
-    """Return the ticks that are due; the others are noted in ``held``."""
-    if row.anchor is not None and row.anchor >= window.start:
-        groups = ticks_from(groups, window, row.anchor + _MICROSECOND)
-    if row.next_run_time is not None and row.state == JobState.SCHEDULED:
-        extra = single(row.next_run_time, window)
-        if extra and not any(minutes & extra[0].minutes for _, minutes in groups):
-            groups += extra
-    for cause, since, until in gaps_of(row, groups, window, now, blackouts):
-        before = ticks_before(groups, window, since) if since is not None else ()
-        inside = ticks_from(groups, window, since) if since is not None else groups
-        after = ticks_from(inside, window, until) if until is not None else ()
-        inside = ticks_before(inside, window, until) if until is not None else inside
-        ticks = sum(len(places) * minutes.bit_count() for places, minutes in inside)
-        if ticks:
-            groups = before + after
-            if cause != JobState.FINISHED:
-                held.append(Held(row.job_id, cause, ticks))
-    return groups
+        elif later_by and not blackouts.are_whole_minutes:
+            cut = without(later(groups, later_by), window, gaps)
+            later_by = 0
+        else:
+            # Most jobs share both. The bundles keep the groups, and the blackouts their gaps, so identities stay.
+            key = id(groups), id(gaps)
+            if key not in cuts:
+                cuts[key] = without(groups, window, gaps)
+            cut = cuts[key]
+        held += [Held(job_id, cause, ticks) for cause, ticks in cut.held]
+        if cut.groups:
+            bundles.of(cut.groups).jobs.append(Job(job_id, cut.groups, later_by))
+    return Calendar(window, bundles.filled(), held, unreadable)
 
 
 class DueJobs(Sequence[Entry]):

@@ -113,25 +113,49 @@ def _up_to(groups: Groups, window: Window, end: datetime | None) -> Groups:
     return groups if end is None or end >= window.end else ticks_before(groups, window, end + MICROSECOND)
 
 
-def _interval(schedule: IntervalSchedule, window: Window) -> Groups:
-    first, step, end = schedule._first, schedule._step // MICROSECOND, schedule._end
+def later(groups: Groups, by: int) -> Groups:
+    """Return the ticks ``by`` microseconds later, which must leave each in its minute."""
+    return tuple(Group([place + by for place in places], minutes) for places, minutes in groups) if by else groups
+
+
+def phase_of(first: datetime, step: timedelta, window: Window) -> tuple[Groups, int]:
+    """Return the ticks first + k × step, k ≥ 0, as groups and the microseconds by which each comes later than those.
+
+    Intervals whose ticks come in the same minutes have the very same groups, however far apart their phases are.
+    """
+    length = step // MICROSECOND
     begin = (first - window.start) // MICROSECOND
     # The first tick in the window: an interval that began earlier goes on in its phase.
-    begin = begin % step if begin < 0 else begin
+    begin = begin % length if begin < 0 else begin
     if begin >= window.minutes * _PLACES:
-        return ()
+        return (), 0
+    # Minutes and steps are whole multiples of this, so a part of it never moves a tick into another minute.
+    rest = begin % gcd(length, _PLACES)
+    return _phase(length, begin - rest, window.minutes), rest
+
+
+@lru_cache(maxsize=4096)
+def _phase(step: int, begin: int, length: int) -> Groups:
     common = gcd(step, _PLACES)
-    groups: Groups
+    minute, place = divmod(begin, _PLACES)
     if common == step:
-        # It divides the minute: the same places in each.
-        groups = (Group(range(begin % step, _PLACES, step), _comb(1, 0, window.minutes)),)
-        groups = ticks_from(groups, window, first) if first > window.start else groups
-    else:
-        # After a minute's worth of places the pattern starts anew, a whole number of minutes later.
-        period, length = step // common, window.minutes
-        starts = [divmod(begin + number * step, _PLACES) for number in range(_PLACES // common)]
-        groups = tuple([Group((place,), _comb(period, minute, length)) for minute, place in starts if minute < length])
-    return _up_to(groups, window, end)
+        # It divides the minute: the same places in each but the first.
+        groups = [Group(range(place, _PLACES, step), 1 << minute)] if place >= step else []
+        whole = minute + bool(groups)
+        if whole < length:
+            groups.append(Group(range(place % step, _PLACES, step), ((1 << length - whole) - 1) << whole))
+        return tuple(groups)
+    # After a minute's worth of places the pattern starts anew, a whole number of minutes later.
+    places: dict[int, list[int]] = {}
+    for number in range(_PLACES // common):
+        minute, place = divmod(begin + number * step, _PLACES)
+        if minute < length:
+            places.setdefault(minute, []).append(place)
+    return tuple(Group(each, _comb(step // common, minute, length)) for minute, each in places.items())
+
+
+def _interval(schedule: IntervalSchedule, window: Window) -> Groups:
+    return _up_to(later(*phase_of(schedule.first, schedule.step, window)), window, schedule._end)
 
 
 @lru_cache(maxsize=2048)
@@ -142,19 +166,27 @@ def _comb(period: int, first: int, length: int) -> int:
 
 
 def _cron(schedule: CronSchedule, window: Window) -> Groups:
-    cron, zone = schedule.cron, schedule.timezone
+    groups = _of_clock(schedule.cron, schedule.timezone, window)
+    if schedule._start is not None:
+        groups = ticks_from(groups, window, schedule._start)
+    groups = _up_to(groups, window, schedule._end)
+    return tuple([group for group in groups if group.minutes])
+
+
+@lru_cache(maxsize=1024)
+def _of_clock(cron: Cron, zone: ZoneInfo, window: Window) -> Groups:
+    """Return a cron's ticks without its bounds. Many an any-of has the same lines as others."""
     minutes = 0
     for stretch in stretches_of(zone, window):
         days = _due_days(cron.days, stretch.wall.date(), stretch.last.date())
         minutes |= _on_days(days, cron.hours, cron.minutes, stretch)
-    places: Sequence[int] = [second * 1_000_000 for second in cron.seconds]
-    groups: Groups = (Group(places, minutes),)
-    if cron.fixed:
-        groups = _with_shifts(groups, zone, window, cron)
-    if schedule._start is not None:
-        groups = ticks_from(groups, window, schedule._start)
-    groups = _up_to(groups, window, schedule._end)
-    return tuple(group for group in groups if group.minutes)
+    groups: Groups = (Group(_places_of(cron.seconds), minutes),)
+    return _with_shifts(groups, zone, window, cron) if cron.fixed else groups
+
+
+@lru_cache(maxsize=512)
+def _places_of(seconds: tuple[int, ...]) -> Sequence[int]:
+    return tuple([second * 1_000_000 for second in seconds])
 
 
 @lru_cache(maxsize=1024)
@@ -173,7 +205,7 @@ def _calendar(schedule: CalendarSchedule, window: Window) -> Groups:
         first, last = stretch.wall.date(), stretch.last.date()
         days = sum(1 << (day - first).days for day in dates if first <= day <= last)
         minutes |= _on_days(days, (clock.hour,), (clock.minute,), stretch)
-    groups = _with_shifts((Group((clock.second * 1_000_000,), minutes),), zone, window, schedule, dates)
+    groups = _with_shifts((Group(_places_of((clock.second,)), minutes),), zone, window, schedule, dates)
     return tuple(group for group in groups if group.minutes)
 
 

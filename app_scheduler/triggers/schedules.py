@@ -131,15 +131,15 @@ class IntervalSchedule(_Base):
 
     def __init__(self, timezone: ZoneInfo, jitter: int, first: datetime, step: timedelta, end: datetime | None) -> None:
         super().__init__(timezone, jitter)
-        self._first, self._step, self._end = first, step, end
+        self.first, self.step, self._end = first, step, end
 
     def _next(self, moment: datetime) -> datetime | None:
         index = self._index_after(moment)
-        tick = self._first + index * self._step
+        tick = self.first + index * self.step
         return None if self._end is not None and tick > self._end else tick
 
     def _index_after(self, moment: datetime) -> int:
-        return 0 if moment < self._first else (moment - self._first) // self._step + 1
+        return 0 if moment < self.first else (moment - self.first) // self.step + 1
 
     def _index_end(self, moment: datetime) -> int:
         """Return the index after the last tick at or before the moment and the end."""
@@ -153,7 +153,7 @@ class IntervalSchedule(_Base):
         index = self._index_end(moment) - 1
         if index < self._index_after(after.astimezone(UTC)):
             return None
-        return (self._first + index * self._step).astimezone(self.timezone)
+        return (self.first + index * self.step).astimezone(self.timezone)
 
 
 class DateSchedule(_Base):

@@ -387,3 +387,50 @@ def test_the_work_for_a_job_is_bounded_however_often_it_is_due(days: int) -> Non
     calendar, calls = calls_of(lambda: services.due_in(window, JobSpec.objects.all()))
     assert calendar.cells([window.full])[0].ticks > days * 40 * 86_400
     assert calls / 200 < 500, "of these jobs a fifth is due each second"
+
+
+def test_a_window_for_all_jobs_is_subtracted_once_for_jobs_that_share_their_minutes() -> None:
+    """Here intervals whose phases differ within a second, and crontabs that are the same."""
+    now = timezone.now()
+    kinds: list[dict[str, Any]] = [{"type": "interval", "minutes": 5}, {"type": "cron", "expression": "*/10 * * * *"}]
+    _insert(now, [(f"job-{n:03}", kinds[n % 2]) for n in range(200)])
+    for number, spec in enumerate(JobSpec.objects.order_by("job_id")):
+        JobSpec.objects.filter(pk=spec.pk).update(anchor=now - timedelta(days=1) + timedelta(microseconds=number))
+    bounds = {"begins": "2026-11-24T00:00", "ends": "2026-11-24T06:00", "timezone": "Australia/Sydney"}
+    services.add_window({"name": "Series", "tags": [], **bounds}, Actor())
+    window = period_of(ZoneInfo("Australia/Sydney"), date(2026, 11, 24), 1).window
+    calendar, calls = calls_of(lambda: services.due_in(window, JobSpec.objects.all()))
+    assert sorted((len(each.jobs), each.ticks(window.full)) for each in calendar.bundles) == [(100, 108), (100, 216)]
+    assert sum(each.ticks for each in calendar.held) == 100 * (36 + 72)
+    assert calls / 200 < 100, calls
+
+
+def test_a_window_that_begins_within_a_second_parts_ticks_of_one_minute(client: Client) -> None:
+    now = timezone.now()
+    _insert(now, [(name, {"type": "interval", "minutes": 30}) for name in ("early", "late")])
+    for name, second in (("early", 10), ("late", 40)):
+        JobSpec.objects.filter(pk=name).update(anchor=now.replace(minute=0, second=second) - timedelta(days=1))
+    bounds = {"begins": "2026-11-24T09:00:30", "ends": "2026-11-24T10:00:30", "timezone": "Australia/Sydney"}
+    services.add_window({"name": "Series", "tags": [], **bounds}, Actor())
+    window = period_of(ZoneInfo("Australia/Sydney"), date(2026, 11, 24), 1).window
+    due = {entry.job_id: entry for entry in services.due_jobs(window.start, window.end, JobSpec.objects.all())[:]}
+    swallowed = [datetime(2026, 11, 23, hour, minute, tzinfo=UTC) for hour, minute in ((22, 0), (22, 30), (23, 0))]
+    hours = [services.due_jobs(at, at + timedelta(minutes=1), JobSpec.objects.all())[:] for at in swallowed]
+    assert {name: entry.ticks for name, entry in due.items()} == {"early": 46, "late": 46}
+    assert [[(entry.job_id, entry.first[0].second) for entry in each] for each in hours] == [
+        [("early", 10)],
+        [],
+        [("late", 40)],
+    ]
+
+
+@pytest.mark.parametrize("moved", [0, 7])
+def test_the_next_run_of_a_plain_job_changes_nothing_unless_it_was_moved(client: Client, moved: int) -> None:
+    make_job("each", trigger="5-59/10 * * * *")
+    following = JobSpec.objects.get().job.next_run_time
+    assert following is not None
+    DjangoJob.objects.update(next_run_time=following + timedelta(minutes=moved))
+    JobSpec.objects.update(anchor=NOW - timedelta(days=3))
+    page = client.get(CALENDAR)
+    assert sum(each.ticks for each in page.context["view"].calendar.held) == bool(moved) * 1
+    assert page.context["view"].total.ticks == 144

@@ -17,7 +17,9 @@ from app_scheduler.triggers.minutes import (
     Group,
     Groups,
     Window,
+    later,
     minutes_of,
+    phase_of,
     single,
     ticks_before,
     ticks_from,
@@ -118,6 +120,23 @@ def test_a_cut_keeps_each_tick_on_one_side(document: dict[str, Any], window: Win
     if counted(groups) < MANY:
         assert all(tick < (minute, place) for tick in listed(before, window))
         assert all(tick >= (minute, place) for tick in listed(after, window))
+
+
+@given(
+    st.sampled_from([1, 7, 10, 45, 59, 60, 61, 90, 300, 3600, 86_400]),
+    st.integers(-200_000_000_000, 9_000_000_000),
+    st.integers(0, 999_999),
+)
+def test_phases_with_ticks_in_the_same_minutes_have_the_very_same_groups(step: int, begin: int, rest: int) -> None:
+    window = Window(datetime(2026, 11, 23, tzinfo=UTC), 120)
+    whole = window.start + begin // 1_000_000 * timedelta(seconds=1)
+    plain, _ = phase_of(whole, timedelta(seconds=step), window)
+    first = whole + rest * MICROSECOND
+    groups, by = phase_of(first, timedelta(seconds=step), window)
+    assert groups is plain
+    document = {"type": "interval", "seconds": step, "start_date": first.isoformat()}
+    expected = walked(schedule_for(document, anchor=ANCHOR), window)
+    assert expected is None or listed(later(groups, by), window) == expected
 
 
 def test_a_moment_far_away_makes_no_long_number() -> None:
