@@ -182,6 +182,12 @@ def field_values(name: str, text: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def _days(year: str, month: str, day: str, week: str, day_of_week: str) -> Days:
+    days = _yearly(month, day, week, day_of_week)
+    return days if year == "*" else days.in_years(field_values("year", year))
+
+
+@lru_cache(maxsize=512)
+def _yearly(month: str, day: str, week: str, day_of_week: str) -> Days:
     # Only positions such as “last fri” depend on the month, and are asked of APScheduler day by day.
     day_field = _field("day", day)
     has_positions = any(char.isalpha() for char in day)
@@ -198,8 +204,7 @@ def _days(year: str, month: str, day: str, week: str, day_of_week: str) -> Days:
     return Days(
         matches,
         field_values("month", month),
-        None if year == "*" else field_values("year", year),
-        range(1, 32) if has_positions else field_values("day", day),
+        numbers=range(1, 32) if has_positions else field_values("day", day),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from calendar import isleap, monthrange
+from calendar import isleap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cache, cached_property
@@ -11,6 +11,9 @@ from functools import cache, cached_property
 # The Gregorian calendar, weekdays and ISO weeks included, repeats after 400 years: what has not come by then never
 # does.
 CYCLE = 400
+#: January's first weekday, leap or not, and never after another leap year.
+KINDS = 7 * 3
+_LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @cache
@@ -40,12 +43,23 @@ class Days:
         self._memo: dict[tuple[int, bool, bool, int], tuple[int, ...]] = {}
         self._firsts: dict[tuple[int, bool, bool], tuple[int, int] | None] = {}
 
+    def in_years(self, years: tuple[int, ...]) -> Days:
+        """Return the same days in some years only. What is known of kinds of years is known to both."""
+        days = Days(self._matches, self._months, years, self._numbers)
+        days._memo, days._firsts = self._memo, self._firsts
+        return days
+
+    @property
+    def _never(self) -> bool:
+        """True once each kind of year was looked at and has no matching day."""
+        return len(self._firsts) == KINDS and not any(self._firsts.values())
+
     def _in_month(self, year: int, month: int) -> tuple[int, ...]:
         # A month's days depend on the kind of its year alone.
         kind = (*_kind_of(year), month)
         days = self._memo.get(kind)
         if days is None:
-            last = monthrange(year, month)[1]
+            last = _LAST_DAYS[month - 1] + (month == 2 and kind[1])
             days = tuple(day for day in self._numbers if day <= last and self._matches(date(year, month, day)))
             self._memo[kind] = days
         return days
@@ -72,6 +86,8 @@ class Days:
             first = self._first_in(year)
             if first is not None:
                 return date(year, *first)
+            if self._never:
+                break
         return None
 
     def _allows(self, year: int) -> bool:
