@@ -136,12 +136,12 @@ class View:
     def heading(self) -> str:
         first, last = self.period.days[0].date, self.period.days[-1].date
         if self.asked.view == "day":
-            return capfirst(dateformat.format(first, "l j F Y"))
+            return capfirst(dateformat.format(first, gettext("l j F Y")))
         if self.asked.view == "month":
-            return capfirst(dateformat.format(first, "F Y"))
+            return capfirst(dateformat.format(first, gettext("F Y")))
         return gettext("%(first)s to %(last)s") % {
-            "first": dateformat.format(first, "j F" if first.year == last.year else "j F Y"),
-            "last": dateformat.format(last, "j F Y"),
+            "first": dateformat.format(first, gettext("j F") if first.year == last.year else gettext("j F Y")),
+            "last": dateformat.format(last, gettext("j F Y")),
         }
 
     @property
@@ -162,7 +162,7 @@ class View:
         text = gettext("Due: %(jobs)s, %(times)s in all.") % values
         if self.total.most > 1 and self.total.busiest is not None:
             local = self.period.at(self.total.busiest)
-            day = "" if len(self.period.days) == 1 else dateformat.format(local, "D j M ")
+            day = "" if len(self.period.days) == 1 else dateformat.format(local, gettext("D j M") + " ")
             values = {"jobs": count_words(self.total.most), "when": f"{day}{self._clock(local)}"}
             text += " " + gettext("Most at once: %(jobs)s at %(when)s.") % values
         return text
@@ -310,7 +310,7 @@ class View:
         cards = []
         for day, load, rare in zip(self.period.days, loads, shown, strict=True):
             slot = slot_of(
-                dateformat.format(day.date, "D j M" if self.asked.view == "week" else "j"),
+                dateformat.format(day.date, gettext("D j M") if self.asked.view == "week" else "j"),
                 self.asked.address(view="day", date=day.date.isoformat()),
                 load,
                 self._at(load.busiest),
@@ -395,4 +395,4 @@ def _pill(cause: str) -> Any:
 
 
 def _day(day: date) -> str:
-    return capfirst(dateformat.format(day, "l j F"))
+    return capfirst(dateformat.format(day, gettext("l j F")))

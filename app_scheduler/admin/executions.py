@@ -360,8 +360,9 @@ class ExecutionAdmin(_ModelAdmin):
                 except ConsoleError as error:
                     refused[str(error)] = refused.get(str(error), 0) + 1
         for reason, number in list(refused.items())[:5]:
-            one, many = "%(number)s was left as it is: %(why)s", "%(number)s were left as they are: %(why)s"
-            text = ngettext(one, many, number)
+            text = ngettext(
+                "%(number)s was left as it is: %(why)s", "%(number)s were left as they are: %(why)s", number
+            )
             self.message_user(request, text % {"number": _number(number), "why": reason}, messages.WARNING)
         return done
 

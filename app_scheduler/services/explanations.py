@@ -197,7 +197,8 @@ def _record_in_words(asked: _Asked, execution: Any, detail: ExecutionDetail | No
     if not ran:
         # A reason names the ticks itself.
         values = {"execution": name if reason else subject, "verdict": verdict}
-        return f"{with_cause(gettext('It did not run: %(execution)s ended %(verdict)s') % values, reason)}."
+        text = gettext("It did not run: %(execution)s ended %(verdict)s") % values
+        return f"{with_cause(text, reason)}."
     # Why a run came late or stands for several ticks is not why it ended as it did.
     cause = _exception(execution) if execution.status in (Status.EXECUTED, Status.ERROR) else reason
     if started is not None:
