@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app_scheduler.triggers import schedule_for
@@ -80,6 +80,8 @@ def counted(groups: Groups) -> int:
     return sum(len(places) * minutes.bit_count() for places, minutes in groups)
 
 
+# A walk of thousands of ticks takes its time on a busy machine.
+@settings(deadline=None)
 @given(DOCUMENTS, WINDOWS)
 @example(
     {"type": "cron", "hour": "2", "minute": "0,30", "second": "30", "timezone": "Australia/Sydney"},
