@@ -11,6 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -123,7 +124,8 @@ class BlackoutAdmin(_ModelAdmin):
     list_select_related = ["set_by"]
     list_per_page = 50
     search_fields = ["name", "reason", "tags"]
-    ordering = ["-over_at", "pk"]
+    # A window of every year is never over, and comes first on each database.
+    ordering = [F("over_at").desc(nulls_first=True), "pk"]
     actions = ["delete_selected"]
     change_list_template = "admin/app_scheduler/blackoutwindow/change_list.html"
 

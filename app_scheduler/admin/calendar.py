@@ -30,7 +30,7 @@ from app_scheduler.admin.calendar_cells import (
     times_words,
 )
 from app_scheduler.admin.calendar_query import FREQUENT_JOBS, VIEWS, Asked, asked_of
-from app_scheduler.admin.columns import offset_words, span_words, state_pill
+from app_scheduler.admin.columns import Pill, offset_words, span_words, state_pill
 from app_scheduler.admin.live import live_bar
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services import Calendar
@@ -391,7 +391,8 @@ def _pill(cause: str) -> Any:
     """Return what says why ticks are not due: a state of the job, or the words for it."""
     if cause == MOVED:
         return state_pill(cause, label=gettext("Next run moved"))
-    return state_pill(cause, label="" if cause in JobState.values else cause)
+    # What is no state of a job keeps ticks from running: a skip, or a window by its name.
+    return state_pill(cause) if cause in JobState.values else Pill("skipped", cause)
 
 
 def _day(day: date) -> str:
