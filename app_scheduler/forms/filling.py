@@ -218,7 +218,7 @@ def _with_rows(filled: Filled, lines: list[str], said: str) -> Filled:
 
 def _without_row(filled: Filled, number: str) -> Filled:
     rows = lines_of(str(filled.data.get("any_expressions", "")))
-    if not number.isdecimal() or not 1 <= int(number) <= len(rows):
+    if not number.isdecimal() or len(number) > 9 or not 1 <= int(number) <= len(rows):
         return filled
     del rows[int(number) - 1]
     said = gettext("Schedule %(number)s was removed.") % {"number": int(number)}

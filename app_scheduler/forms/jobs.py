@@ -197,7 +197,7 @@ class JobForm(ScheduleForm):
             if data.get("paused") == self.base["paused"]:
                 data.pop("paused")
             revision = self.cleaned_data.get("revision", "")
-            expected = int(revision) if revision.isdecimal() else -1
+            expected = int(revision) if revision.isdecimal() and len(revision) < 19 else -1
             return services.change_job(
                 self.spec.job_id,
                 data,
