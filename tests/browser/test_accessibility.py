@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -61,7 +62,7 @@ def _make_jobs(server: Server) -> None:
     """Make jobs in each state that a page tells, and the windows and skips beside them."""
     now = datetime.now(UTC)
     every = {"type": "interval", "hours": 1}
-    jobs = {
+    jobs: dict[str, dict[str, Any]] = {
         "each-hour": {"trigger": every, "name": LONG},
         "in-a-blackout": {"trigger": {"type": "interval", "seconds": 1}, "tags": ["series"]},
         "skips": {"trigger": every},
