@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from tests import postgres
 from tests.run_directory import run_directory
@@ -34,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_report_header() -> str:
     return f"database: {settings.TEST_DATABASE}"
+
+
+@pytest.fixture(autouse=True)
+def language() -> Iterator[None]:
+    """Begin in the site's language: a request of the test client leaves its own behind in the thread."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
