@@ -25,6 +25,17 @@ else:
 FROM_LIST = "list"
 
 
+def drop_nul(request: HttpRequest) -> None:
+    """Take NUL characters out of what was asked for: nothing that is stored has one, and PostgreSQL takes none."""
+    for name in ("GET", "POST"):
+        given = getattr(request, name)
+        if any("\x00" in text for _key, texts in given.lists() for text in texts):
+            clean = given.copy()
+            for key, texts in given.lists():
+                clean.setlist(key, [text.replace("\x00", "") for text in texts])
+            setattr(request, name, clean)
+
+
 class JobAdminBase(_ModelAdmin):
     """Permissions, the actor and pages of the admin of jobs."""
 

@@ -23,6 +23,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
+from app_scheduler.admin.base import drop_nul
 from app_scheduler.admin.columns import EMPTY, Link, Pill, job_link, moment, short_time
 from app_scheduler.admin.history import history
 from app_scheduler.exceptions import BlackoutNotFound, InvalidInput
@@ -159,6 +160,7 @@ class BlackoutAdmin(_ModelAdmin):
         return ", ".join(part for part in (row.reason, who) if part) or EMPTY
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        drop_nul(request)
         return super().changelist_view(request, {"title": _("Blackout windows"), **(extra_context or {})})
 
     @admin.action(description=_("Delete…"), permissions=["delete"])

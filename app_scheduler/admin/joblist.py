@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler import services, triggers
-from app_scheduler.admin.base import FROM_LIST, JobAdminBase
+from app_scheduler.admin.base import FROM_LIST, JobAdminBase, drop_nul
 from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, state_pill, status_pill, zone_of
 from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
 from app_scheduler.admin.history import label_of
@@ -279,6 +279,7 @@ class JobList(JobAdminBase):
         return queryset, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        drop_nul(request)
         if request.method == "POST":
             self.require(self._may_post(request))
         context = {"title": _("Jobs"), **self.permissions(request), **(extra_context or {})}
