@@ -138,10 +138,11 @@ def span_words(seconds: float) -> str:
             if not second or first >= 10:
                 return f"{first} {names[0]}"
             return f"{first} {names[0]} {second} {names[1]}"
-    return f"{whole} {gettext('s')}"
+    return f"{whole} {_SECOND}"
 
 
 _DAY, _HOUR, _MINUTE, _SECOND = gettext_lazy("d"), gettext_lazy("h"), gettext_lazy("min"), gettext_lazy("s")
+_MILLISECOND = gettext_lazy("ms")
 _SPANS = (
     (86_400, 3_600, (_DAY, _HOUR)),
     (3_600, 60, (_HOUR, _MINUTE)),
@@ -155,11 +156,11 @@ def duration_words(seconds: float | Decimal | None) -> str:
         return EMPTY
     value = max(0.0, float(seconds))
     if value < 0.9995:
-        return f"{round(value * 1000)} {gettext('ms')}"
+        return f"{round(value * 1000)} {_MILLISECOND}"
     if value < 9.995:
-        return f"{formats.number_format(value, 2)} {gettext('s')}"
+        return f"{formats.number_format(value, 2)} {_SECOND}"
     if value < 59.5:
-        return f"{round(value)} {gettext('s')}"
+        return f"{round(value)} {_SECOND}"
     whole = round(value)
     if whole < 3_600:
         return f"{whole // 60} {_MINUTE} {whole % 60:02} {_SECOND}"

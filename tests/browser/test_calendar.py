@@ -21,7 +21,6 @@ def make_job(page: Page, name: str, expression: str, tags: str = "ours") -> None
     page.goto(f"{LIST}add/?function=tests.probe.jobs.chatter")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Tags").fill(tags)
-    page.locator("#id_trigger_type_expression").check()
     page.locator("#id_expression").fill(expression)
     page.get_by_role("button", name="Save", exact=True).last.click()
     expect(page.get_by_text("was added.")).to_be_visible()

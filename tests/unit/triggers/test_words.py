@@ -97,7 +97,7 @@ def test_the_zone_is_named_when_it_is_not_the_readers() -> None:
 def test_another_language_has_its_own_names() -> None:
     with translation.override("de"):
         assert "Montag" in describe({"type": "cron", "day_of_week": "mon", "hour": "3"})
-        assert describe({"type": "cron", "hour": "3"}) == "Um 03:00"
+        assert describe({"type": "cron", "hour": "3"}) == "Um 03:00 Uhr"
         assert "Januar" in describe({"type": "cron", "month": "jan"})
 
 
