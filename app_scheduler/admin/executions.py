@@ -295,7 +295,7 @@ class ExecutionAdmin(_ModelAdmin):
 
     def _find(self, request: HttpRequest, object_id: str) -> DjangoJobExecution | None:
         """Return an execution with everything that its page shows, or None. Raises ``PermissionDenied``."""
-        found = self.get_object(request, unquote(object_id))
+        found = self.get_object(request, unquote(object_id).replace("\x00", ""))
         if not self.has_view_permission(request, found):
             raise PermissionDenied
         if found is None:

@@ -208,7 +208,7 @@ class JobActs(JobAdminBase):
         self.require(self.has_run_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             (execution,) = services.run_now([job_id], self.actor(request))
         except (InvalidInput, JobNotFound) as error:
@@ -228,7 +228,7 @@ class JobActs(JobAdminBase):
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a reason and an end; a POST without either, as from the list's button, pauses at once."""
         self.require(self.has_pause_permission(request))
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:
@@ -266,7 +266,7 @@ class JobActs(JobAdminBase):
         self.require(self.has_pause_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             was_paused = services.get_job(job_id).state == JobState.PAUSED
             spec = services.resume_job(job_id, self.actor(request))

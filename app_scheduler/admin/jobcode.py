@@ -65,7 +65,7 @@ class JobCode(JobActs):
         self.require(self.has_change_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         revision = request.POST.get("revision", "")
         try:
             spec = services.revert_to_code(

@@ -90,7 +90,7 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
         return jobs.filter(pk=unquote(object_id).replace("\x00", "")).first()
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self.say(request, str(JobNotFound(unquote(object_id))), level=messages.WARNING)
+        self.say(request, str(JobNotFound(unquote(object_id).replace("\x00", ""))), level=messages.WARNING)
         return self.back_to_list(request)
 
     def _form_view(self, request: HttpRequest, job: Any) -> HttpResponse:

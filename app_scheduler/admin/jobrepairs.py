@@ -45,7 +45,7 @@ class JobRepairs(JobSkips):
 
     def repair_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(self.has_change_permission(request))
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:

@@ -88,7 +88,7 @@ class JobSkips(JobActs):
     def skip_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a reason, saying which tick it is and when the job then runs; carry it out when it is posted."""
         self.require(self.has_pause_permission(request))
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:
@@ -132,7 +132,7 @@ class JobSkips(JobActs):
         self.require(self.has_pause_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id)
+        job_id = unquote(object_id).replace("\x00", "")
         try:
             was_to_skip = services.get_job(job_id).skip_tick is not None
             spec = services.unskip_next(job_id, self.actor(request))

@@ -194,7 +194,7 @@ def test_several_schedules_are_added_and_removed(builder: Page) -> None:
     expect(first).to_have_value("every 25h")
     expect(page.locator(LINE)).to_have_value("every 25h | cron day_of_week=mon-fri hour=9 minute=0")
     save(page)
-    expect(row(page, "Several")).to_contain_text("Any of: every 25 hours or at 09:00")
+    expect(row(page, "Several")).to_contain_text("Any of: every 25 hours; or at 09:00")
 
 
 # --- the panel ----------------------------------------------------------------------------------------------------
