@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -23,6 +24,11 @@ else:
 
 #: Where an act was asked for, so that it leads back there: the list, or the job's own page.
 FROM_LIST = "list"
+
+
+def job_id_of(object_id: str) -> str:
+    """Return the id that an address names. No job has a NUL character in it, and PostgreSQL is not to be asked."""
+    return unquote(object_id).replace("\x00", "")
 
 
 def drop_nul(request: HttpRequest) -> None:

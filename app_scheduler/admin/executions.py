@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -30,6 +29,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import services
 from app_scheduler.admin import columns
+from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.execution_facts import Facts, asked_by, took_words
 from app_scheduler.admin.execution_filters import (
     FaultFilter,
@@ -295,7 +295,7 @@ class ExecutionAdmin(_ModelAdmin):
 
     def _find(self, request: HttpRequest, object_id: str) -> DjangoJobExecution | None:
         """Return an execution with everything that its page shows, or None. Raises ``PermissionDenied``."""
-        found = self.get_object(request, unquote(object_id).replace("\x00", ""))
+        found = self.get_object(request, job_id_of(object_id))
         if not self.has_view_permission(request, found):
             raise PermissionDenied
         if found is None:

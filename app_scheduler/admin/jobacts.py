@@ -12,7 +12,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern
 from django.utils.formats import number_format
@@ -22,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import services
-from app_scheduler.admin.base import FROM_LIST, JobAdminBase
+from app_scheduler.admin.base import FROM_LIST, JobAdminBase, job_id_of
 from app_scheduler.admin.columns import execution_link, job_link, job_url, moment
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.outlook import blackout_note, runs_next
@@ -208,7 +207,7 @@ class JobActs(JobAdminBase):
         self.require(self.has_run_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             (execution,) = services.run_now([job_id], self.actor(request))
         except (InvalidInput, JobNotFound) as error:
@@ -228,7 +227,7 @@ class JobActs(JobAdminBase):
     def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a reason and an end; a POST without either, as from the list's button, pauses at once."""
         self.require(self.has_pause_permission(request))
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:
@@ -266,7 +265,7 @@ class JobActs(JobAdminBase):
         self.require(self.has_pause_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             was_paused = services.get_job(job_id).state == JobState.PAUSED
             spec = services.resume_job(job_id, self.actor(request))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services, triggers
+from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.columns import job_link, moment
 from app_scheduler.admin.history import label_of, shown
 from app_scheduler.admin.jobacts import JobActs, lines_of
@@ -65,7 +65,7 @@ class JobCode(JobActs):
         self.require(self.has_change_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         revision = request.POST.get("revision", "")
         try:
             spec = services.revert_to_code(

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import documents, services, views
+from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.calendar import JobCalendar
 from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
 from app_scheduler.admin.history import entries_of, history
@@ -87,10 +87,10 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
 
     def find(self, object_id: str) -> Any:
         jobs = DjangoJob.objects.select_related("spec__paused_by", "spec__skip_by").defer("job_state")
-        return jobs.filter(pk=unquote(object_id).replace("\x00", "")).first()
+        return jobs.filter(pk=job_id_of(object_id)).first()
 
     def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        self.say(request, str(JobNotFound(unquote(object_id).replace("\x00", ""))), level=messages.WARNING)
+        self.say(request, str(JobNotFound(job_id_of(object_id))), level=messages.WARNING)
         return self.back_to_list(request)
 
     def _form_view(self, request: HttpRequest, job: Any) -> HttpResponse:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
+from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.columns import job_link, job_url, moment, zone_of
 from app_scheduler.admin.jobacts import LISTED, Selection, jobs_did
 from app_scheduler.admin.jobskips import JobSkips
@@ -45,7 +45,7 @@ class JobRepairs(JobSkips):
 
     def repair_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         self.require(self.has_change_permission(request))
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:

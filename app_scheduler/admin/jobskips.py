@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -15,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
+from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.columns import job_link, job_url, moment, zone_of
 from app_scheduler.admin.jobacts import JobActs, Selection, jobs_did, lines_of, with_rest
 from app_scheduler.admin.outlook import runs_next
@@ -88,7 +88,7 @@ class JobSkips(JobActs):
     def skip_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a reason, saying which tick it is and when the job then runs; carry it out when it is posted."""
         self.require(self.has_pause_permission(request))
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             spec = services.get_job(job_id)
         except JobNotFound as error:
@@ -132,7 +132,7 @@ class JobSkips(JobActs):
         self.require(self.has_pause_permission(request))
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        job_id = unquote(object_id).replace("\x00", "")
+        job_id = job_id_of(object_id)
         try:
             was_to_skip = services.get_job(job_id).skip_tick is not None
             spec = services.unskip_next(job_id, self.actor(request))

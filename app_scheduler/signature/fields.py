@@ -385,12 +385,15 @@ def _is_long(default: Json) -> bool:
 
 
 def _checkbox_or_select(parameter: Parameter, inner: BoolType | ChoiceType) -> Any:
-    boolean = isinstance(inner, BoolType)
-    if boolean and not parameter.nullable and (parameter.required or parameter.default is False):
+    if isinstance(inner, BoolType) and not parameter.nullable and (parameter.required or parameter.default is False):
         field: Any = CheckboxField(required=False, **_texts(parameter))
         field.value_type = inner
         return field
-    options = [(True, gettext("Yes")), (False, gettext("No"))] if boolean else _options(inner.options)  # type: ignore[union-attr]
+    options: list[tuple[Json, str]]
+    if isinstance(inner, BoolType):
+        options = [(True, gettext("Yes")), (False, gettext("No"))]
+    else:
+        options = _options(inner.options)
     if parameter.nullable and (parameter.required or _null_needs_saying(parameter)):
         options = [*options, (None, gettext("Nothing"))]
     empty = (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,13 +36,13 @@ def minutes(number: float) -> timedelta:
     return timedelta(minutes=number)
 
 
-def window(name: str, begin: float, end: float, **options: object) -> Window:
+def window(name: str, begin: float, end: float, **options: Any) -> Window:
     """Return a window of UTC, in minutes from START."""
     wall = START.replace(tzinfo=None)
-    return Window(name, wall + minutes(begin), wall + minutes(end), ZoneInfo("UTC"), **options)  # type: ignore[arg-type]
+    return Window(name, wall + minutes(begin), wall + minutes(end), ZoneInfo("UTC"), **options)
 
 
-def due(trigger: str = "every 1m", tick: datetime | None = None, **options: object) -> Due:
+def due(trigger: str = "every 1m", tick: datetime | None = None, **options: Any) -> Due:
     document = triggers.normalise(trigger, now=START)
     schedule = triggers.schedule_for(document, anchor=START)
     first = tick or schedule.next_after(START)
@@ -63,7 +64,7 @@ def due(trigger: str = "every 1m", tick: datetime | None = None, **options: obje
         max_retries=0,
         retry_backoff=30,
         last_status="",
-        **values,  # type: ignore[arg-type]
+        **values,
     )
 
 
