@@ -18,8 +18,9 @@ from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine.due import Upcoming
 from app_scheduler.engine.lease import ensure_lease
-from app_scheduler.engine.queue import note_last, timestamp
+from app_scheduler.engine.queue import timestamp
 from app_scheduler.engine.sql import among, update_from_values
+from app_scheduler.engine.verdicts import Verdict, note
 from app_scheduler.engine.windows import (
     Exceptions,
     OpenRow,
@@ -131,8 +132,8 @@ def extend_rows(won: Sequence[Decision], now: datetime) -> None:
             if each.row.execution_id in kept
         ],
     )
-    note_last(
-        (job_id, Status.SKIPPED, each.row.execution_id, now)
+    note(
+        Verdict(job_id, Status.SKIPPED, each.row.execution_id, now, each.tick_count - each.row.tick_count)
         for job_id, each in extending
         if each.row.execution_id in kept
     )

@@ -60,6 +60,7 @@ class Waiting:
             kwargs={} if kwargs == "{}" else json.loads(kwargs),
             run_time=self.run_time,
             available_at=self.available_at,
+            by_schedule=self.by_schedule,
             executor=self.executor,
             attempt=self.attempt,
             timeout=self.timeout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,8 +11,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler.engine.sql import insert_rows, update_from_values, writing
-from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
+from app_scheduler.engine.sql import among, insert_rows, update_from_values, writing
+from app_scheduler.engine.verdicts import WITHOUT_RUN, Verdict, fingerprint_of, note
+from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
 
 @dataclass(slots=True)
@@ -79,7 +80,11 @@ def insert(entries: Sequence[Entry]) -> list[int]:
         key=["job", "run_time"],
     )
     insert_rows(ExecutionDetail, _DETAIL_FIELDS, [_detail(pk, e) for pk, e in zip(ids, entries, strict=True)])
-    note_last((e.job_id, e.status, pk, e.queued_at) for pk, e in zip(ids, entries, strict=True) if e.has_verdict)
+    note(
+        Verdict(entry.job_id, entry.status, pk, entry.queued_at, entry.tick_count)
+        for pk, entry in zip(ids, entries, strict=True)
+        if entry.has_verdict
+    )
     return ids
 
 
@@ -135,11 +140,20 @@ def settle(
     update_from_values(
         ExecutionDetail,
         ["execution"],
-        ["available_at", "finished_at", "reason"],
-        [(pk, None, now, reason) for pk, _, _, reason in verdicts if pk in won],
+        ["available_at", "finished_at", "reason", "fingerprint"],
+        [(pk, None, now, reason, fingerprint_of(status)) for pk, _, status, reason in verdicts if pk in won],
     )
-    note_last([(job_id, status, pk, now) for pk, job_id, status, _ in verdicts if pk in won])
+    ticks = _ticks_of([pk for pk, _, status, _ in verdicts if pk in won and status in WITHOUT_RUN])
+    note(Verdict(job_id, status, pk, now, ticks.get(pk, 1)) for pk, job_id, status, _ in verdicts if pk in won)
     return won
+
+
+def _ticks_of(ids: Sequence[int]) -> dict[int, int]:
+    """Return for how many ticks an execution stands, where it is more than one."""
+    if not ids:
+        return {}
+    several = ExecutionDetail.objects.filter(execution__in=among(ids), tick_count__gt=1)
+    return dict(several.values_list("execution_id", "tick_count"))
 
 
 def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> set[Any]:
@@ -161,20 +175,6 @@ def give_back(runs: Sequence[tuple[int, datetime]], instance: str) -> set[Any]:
             [(pk, instance, available_at, None, "") for pk, available_at in runs if pk in won],
         )
     return won
-
-
-def note_last(outcomes: Iterable[tuple[str, Status, int, datetime]]) -> None:
-    """Keep each job's last outcome on its spec, so that the list of jobs need not look through its history.
-
-    Each outcome is (job id, verdict, execution id, finished at).
-    """
-    latest: dict[str, tuple[str, str, int, datetime]] = {}
-    for job_id, status, execution_id, finished_at in outcomes:
-        if job_id not in latest or latest[job_id][3] <= finished_at:
-            latest[job_id] = (job_id, status.value, execution_id, finished_at)
-    # In the order of their ids, so that two processes that note the same jobs wait for one another and never deadlock.
-    rows = [latest[job_id] for job_id in sorted(latest)]
-    update_from_values(JobSpec, ["job"], ["last_status", "last_execution_id", "last_finished_at"], rows)
 
 
 def timestamp(moment: datetime) -> Decimal:

@@ -16,9 +16,10 @@ from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine.connections import drop_connection, set_up_connection
 from app_scheduler.engine.faults import Faults
-from app_scheduler.engine.queue import Entry, enqueue, note_last, timestamp
+from app_scheduler.engine.queue import Entry, enqueue, timestamp
 from app_scheduler.engine.runner import Outcome
 from app_scheduler.engine.sql import update_from_values, writing
+from app_scheduler.engine.verdicts import Verdict, fingerprint_of, note
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
 logger = logging.getLogger(__name__)
@@ -236,7 +237,15 @@ def record(outcomes: Sequence[Outcome]) -> None:
             ["execution"],
             ["started_at", "finished_at", "worker", "log", "result", "fingerprint"],
             [
-                (pk, o.started_at, o.finished_at, o.worker[:64], o.log, o.result, o.fingerprint)
+                (
+                    pk,
+                    o.started_at,
+                    o.finished_at,
+                    o.worker[:64],
+                    o.log,
+                    o.result,
+                    fingerprint_of(o.status, o.fingerprint),
+                )
                 for pk, o in by_id.items()
                 if pk in won
             ],
@@ -247,7 +256,22 @@ def record(outcomes: Sequence[Outcome]) -> None:
         finished = [outcome for pk, outcome in by_id.items() if pk in won]
         if retries := [entry for outcome in finished for entry in _retry_of(outcome)]:
             enqueue(retries)
-        note_last([(o.run.job_id, o.status, o.run.execution_id, o.finished_at) for o in finished])
+        note(map(_verdict, finished))
+
+
+def _verdict(outcome: Outcome) -> Verdict:
+    run = outcome.run
+    return Verdict(
+        run.job_id,
+        outcome.status,
+        run.execution_id,
+        outcome.finished_at,
+        due=run.run_time if run.by_schedule else None,
+        started_at=outcome.started_at,
+        fingerprint=outcome.fingerprint,
+        exception=outcome.exception or "",
+        place=outcome.place,
+    )
 
 
 def _retry_of(outcome: Outcome) -> list[Entry]:

@@ -15,6 +15,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import PurePath
 from types import TracebackType
 from typing import Any
 
@@ -51,6 +52,8 @@ class Run:
     run_time: datetime
     #: When it was to start, for the queue, should it have to go back there.
     available_at: datetime | None = None
+    #: Whether ``run_time`` is a tick, and not when somebody asked for the run.
+    by_schedule: bool = True
     executor: str = "default"
     attempt: int = 1
     timeout: int | None = None
@@ -75,6 +78,7 @@ class Outcome:
     exception: str | None = None
     traceback: str | None = None
     fingerprint: str = ""
+    place: str = ""
     #: The live objects, for APScheduler's event; they never leave the process.
     value: Any = field(default=None, repr=False)
     error: BaseException | None = field(default=None, repr=False)
@@ -190,16 +194,20 @@ def _describe_error(outcome: Outcome, error: BaseException) -> None:
     outcome.status = Status.ERROR
     outcome.exception = _cut(f"{type(error).__name__}: {_message(error)}", EXCEPTION_LENGTH)
     outcome.traceback = _cut_middle(_printable(text), TRACEBACK_LENGTH)
-    outcome.fingerprint = fingerprint(error, trace)
+    outcome.fingerprint, outcome.place = fault_of(error, trace)
 
 
-def fingerprint(error: BaseException, trace: TracebackType | None) -> str:
-    """Return what makes two failures the same fault: the exception's type and the innermost frame of our own code."""
+def fault_of(error: BaseException, trace: TracebackType | None) -> tuple[str, str]:
+    """Return what makes two failures the same fault, and the place in words.
+
+    It is the exception's type and the innermost frame of our own code; the line may move from one release to the next.
+    """
     frames = traceback.extract_tb(trace)
     own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)] or frames
     place = f"{own[-1].filename}:{own[-1].name}" if own else ""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    return hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:32]
+    words = f"{PurePath(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else ""
+    return hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:32], words
 
 
 def _message(error: BaseException) -> str:

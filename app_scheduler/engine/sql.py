@@ -184,6 +184,33 @@ def insert_rows(
     return ids
 
 
+def upsert_rows(
+    model: type[models.Model],
+    key: Sequence[str],
+    change: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """Insert ``rows``, or change those that are there already under the same ``key``, fields that are unique together.
+
+    Each of ``rows`` holds the values of ``key``, then of the fields of ``change``, which says for each what becomes of
+    it, in SQL of ``{old}``, ``{new}`` and ``{row}``, the row that is there: ``ADD``, ``GREATER``. The rows are locked
+    in the order given: sort them, so that no two processes wait for one another. No signal is sent.
+    """
+    if not rows:
+        return
+    columns, template, defaults = _upsert(_dialect(), model, tuple(key), tuple(change))
+    for batch in in_batches(rows):
+        source, parameters = _source(columns, batch)
+        with engine_cursor() as cursor:
+            cursor.execute(template.format(source=source), [*parameters, *defaults])
+
+
+#: What becomes of a field in ``upsert_rows``.
+ADD = "{old} + {new}"
+GREATER = "CASE WHEN {new} > {old} THEN {new} ELSE {old} END"
+LESSER = "CASE WHEN {new} < {old} THEN {new} ELSE {old} END"
+
+
 # --- statements, built once for each shape ------------------------------------------------------------------------
 
 Coder = Callable[[Any], Any]
@@ -244,6 +271,33 @@ def _insert(
     dialect: _Dialect, model: type[models.Model], names: Sequence[str], key: Sequence[str]
 ) -> tuple[list[_Column], str, list[Any]]:
     """Return the columns of an insert, its statement with a place for the source of its rows, and the defaults."""
+    columns, template, defaults = _insertion(dialect, model, names)
+    if key:
+        returned = _columns(dialect, model, [_primary(model).name, *key])
+        template += f" RETURNING {', '.join(column.returned for column in returned)}"
+    return columns, template, defaults
+
+
+@lru_cache(maxsize=64)
+def _upsert(
+    dialect: _Dialect, model: type[models.Model], key: Sequence[str], change: Sequence[tuple[str, str]]
+) -> tuple[list[_Column], str, list[Any]]:
+    """Return the columns of an upsert, its statement with a place for the source of its rows, and the defaults."""
+    columns, insertion, defaults = _insertion(dialect, model, [*key, *(name for name, _ in change)])
+    table = _quoted(model._meta.db_table)
+    assignments = [
+        f"{column.name} = {formula.format(old=f'{table}.{column.name}', new=f'excluded.{column.name}', row=table)}"
+        for column, (_, formula) in zip(columns[len(key) :], change, strict=True)
+    ]
+    target = ", ".join(column.name for column in columns[: len(key)])
+    # Without a WHERE, SQLite takes the ON of the conflict for the condition of a join.
+    return columns, f"{insertion} WHERE true ON CONFLICT ({target}) DO UPDATE SET {', '.join(assignments)}", defaults
+
+
+def _insertion(
+    dialect: _Dialect, model: type[models.Model], names: Sequence[str]
+) -> tuple[list[_Column], str, list[Any]]:
+    """Return the columns of the fields ``names``, the statement that inserts them, and the defaults of the others."""
     given = [_field(model, name) for name in names]
     others = [
         field
@@ -256,13 +310,8 @@ def _insert(
     columns, rest = (_columns(dialect, model, [field.name for field in fields]) for fields in (given, others))
     targets = ", ".join(column.name for column in (*columns, *rest))
     selected = ", ".join([f"v.c{i}" for i in range(len(columns))] + [f"%s{column.cast}" for column in rest])
-    template = (
-        f"WITH v AS ({{source}}) INSERT INTO {_quoted(model._meta.db_table)} ({targets}) SELECT {selected} FROM v"
-    )
-    if key:
-        returned = _columns(dialect, model, [_primary(model).name, *key])
-        template += f" RETURNING {', '.join(column.returned for column in returned)}"
-    return columns, template, defaults
+    table = _quoted(model._meta.db_table)
+    return columns, f"WITH v AS ({{source}}) INSERT INTO {table} ({targets}) SELECT {selected} FROM v", defaults
 
 
 def _source(columns: Sequence[_Column], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
@@ -333,7 +382,9 @@ def _encoder(field: models.Field[Any, Any]) -> Coder | None:
         return partial(_json_as_text, encoder=field.encoder)
     if isinstance(field, models.BinaryField):
         raise TypeError(f"{field} holds bytes, which JSON cannot say. Write it by executemany.")
-    if isinstance(field, models.CharField | models.TextField | models.IntegerField | models.BooleanField):
+    if isinstance(field, models.CharField | models.TextField | models.IntegerField | models.FloatField):
+        return None
+    if isinstance(field, models.BooleanField):
         return None
     return partial(_prepared, field)
 

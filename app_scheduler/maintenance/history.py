@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
@@ -17,7 +17,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from app_scheduler import current_execution
 from app_scheduler.engine.queue import timestamp
 from app_scheduler.engine.sql import among
-from app_scheduler.models import ExecutionDetail, JobSpec, Status
+from app_scheduler.models import ExecutionDetail, FailureGroup, HourTally, JobDay, JobSpec, Status
 
 logger = logging.getLogger(__name__)
 
@@ -45,24 +45,34 @@ class Deleted:
 def delete_old_executions(days: int, keep_per_job: int, batch_size: int) -> Deleted:
     """Delete executions that ended more than ``days`` ago, and of each job all but the ``keep_per_job`` newest.
 
-    What is queued or runs stays, and so does each job's last outcome, to which its row refers.
+    What is queued or runs stays, and so does each job's last outcome, to which its row refers. Sums and groups of
+    failures that are as old go too; those that are open stay.
     """
     _check("days", days, MAX_DAYS)
     _check("keep_per_job", keep_per_job, None)
     _check("batch_size", batch_size, MAX_BATCH_SIZE)
     deleted = Deleted()
     progress = current_execution().progress
-    for count in _delete_each(_older_than(timezone.now() - timedelta(days=days), batch_size), deleted):
+    cutoff = timezone.now() - timedelta(days=days)
+    for count in _delete_each(_older_than(cutoff, batch_size), deleted):
         deleted.too_old += count
         progress(deleted.total, message="Deleting what is too old")
     for count in _delete_each(_over_the_limit(keep_per_job, batch_size), deleted):
         deleted.over_the_limit += count
         progress(deleted.total, message="Deleting what is beyond the newest of each job")
+    _delete_sums(cutoff)
     logger.info(
         "Deleted %d executions older than %d days and %d beyond the newest %d of their job, in %d transactions",
         *(deleted.too_old, days, deleted.over_the_limit, keep_per_job, deleted.transactions),
     )
     return deleted
+
+
+def _delete_sums(cutoff: datetime) -> None:
+    """Delete the sums of days and hours before ``cutoff``, and failures that were last seen and settled before it."""
+    _raw_delete(HourTally.objects.filter(hour__lt=cutoff))
+    _raw_delete(JobDay.objects.filter(day__lt=cutoff.astimezone(UTC).date()))
+    _raw_delete(FailureGroup.objects.filter(last_seen__lt=cutoff, open_count=0))
 
 
 def _check(name: str, value: int, most: int | None) -> None:

@@ -24,7 +24,7 @@ from app_scheduler.engine import runner
 from app_scheduler.engine.queue import timestamp
 from app_scheduler.maintenance import commands, history
 from app_scheduler.maintenance.commands import CommandFailed, CommandRefused
-from app_scheduler.models import ExecutionDetail, JobSpec, Status
+from app_scheduler.models import ExecutionDetail, FailureGroup, HourTally, JobDay, JobSpec, Status
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,22 @@ def test_what_is_queued_or_runs_stays_however_old(status: Status) -> None:
 def test_every_verdict_may_go(status: Status) -> None:
     make_executions(make_job(), [100], status)
     assert jobs.delete_old_executions()["deleted"] == 1
+
+
+def test_sums_and_settled_failures_go_with_the_executions() -> None:
+    make_job()
+    now = timezone.now()
+    for days, open_count in ((40, 0), (41, 2), (3, 0)):
+        moment = now - timedelta(days=days)
+        HourTally.objects.create(hour=moment, measure="verdict", bucket="Executed", count=1)
+        JobDay.objects.create(job_id="a", day=moment.astimezone(UTC).date())
+        FailureGroup.objects.create(
+            job_id="a", fingerprint=str(days), first_seen=moment, last_seen=moment, opened_at=moment,
+            last_execution_id=1, open_count=open_count,
+        )  # fmt: skip
+    history.delete_old_executions(30, 100, 100)
+    assert HourTally.objects.count() == JobDay.objects.count() == 1
+    assert set(FailureGroup.objects.values_list("fingerprint", flat=True)) == {"41", "3"}
 
 
 def test_a_jobs_last_outcome_stays_however_old() -> None:
