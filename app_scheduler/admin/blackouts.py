@@ -30,7 +30,7 @@ from app_scheduler.exceptions import BlackoutNotFound, InvalidInput
 from app_scheduler.forms import ConsoleForm, ReasonForm, zone_names
 from app_scheduler.models import BlackoutWindow, JobOrigin
 from app_scheduler.services import MAX_REASON, Actor, WindowEffect
-from app_scheduler.signature.fields import NativeDateTimeInput
+from app_scheduler.signature.widgets import NativeDateTimeInput
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[BlackoutWindow]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from app_scheduler import services
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.services import MAX_REASON, Explanation
-from app_scheduler.signature.fields import NativeDateTimeInput
+from app_scheduler.signature.widgets import NativeDateTimeInput
 from app_scheduler.triggers.values import moment_text
 
 

@@ -18,7 +18,7 @@ from app_scheduler import triggers
 from app_scheduler.documents import Document
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec
-from app_scheduler.signature.fields import NativeDateTimeInput
+from app_scheduler.signature.widgets import NativeDateTimeInput
 from app_scheduler.triggers.cronfields import effective_fields, given_fields
 from app_scheduler.triggers.documents import canonical
 from app_scheduler.triggers.values import default_zone_name

@@ -1,7 +1,8 @@
 """A function's signature ↔ form fields ↔ JSON arguments.
 
-``signature_of(func)`` is the door: the parts below it read annotations (`hints`), know the types (`values`), keep JSON
-plain (`plain`), build form fields (`fields`) and hide secrets (`secrecy`).
+``signature_of(func)`` is the door. The parts below it read annotations (`hints`) and docstrings (`docstrings`), know
+the types (`values`), keep JSON plain (`plain`), hold a call's `arguments` against the `parameters`, build form `fields`
+(of `fieldtypes` and `widgets`) and hide secrets (`secrecy`).
 """
 
 from __future__ import annotations

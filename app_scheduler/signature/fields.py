@@ -1,27 +1,32 @@
-"""Form fields for parameters: what a page shows for stored JSON, and the JSON that a submitted page means.
-
-A field shows exactly what it reads back: ``show`` turns stored JSON into what the input displays, ``clean`` checks what
-was submitted, ``read`` turns that into JSON. Saving a form that nobody touched changes nothing.
-"""
+"""The form field of a parameter: which one it gets, with its label, help, placeholder and initial value."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from json import dumps
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.forms.renderers import BaseRenderer
 from django.utils.html import escape
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from app_scheduler.signature.durations import duration_in_words, parse_duration
-from app_scheduler.signature.plain import Json, Refused, plain, read_json
-from app_scheduler.signature.secrecy import has_mask, mask_keys
+from app_scheduler.signature.fieldtypes import (
+    LONG,
+    CheckboxField,
+    ChoiceField,
+    DateField,
+    DateTimeField,
+    DecimalNumberField,
+    DurationField,
+    JsonField,
+    LineField,
+    NumberField,
+    PathField,
+    TextField,
+    TimeField,
+    WholeNumberField,
+)
+from app_scheduler.signature.parameters import Parameter
+from app_scheduler.signature.plain import Json
 from app_scheduler.signature.values import (
     BoolType,
     ChoiceType,
@@ -41,294 +46,6 @@ from app_scheduler.signature.values import (
     ValueType,
     shown,
 )
-
-if TYPE_CHECKING:
-    from app_scheduler.signature.function import Parameter
-
-    _Base = forms.Field
-else:
-    _Base = object
-
-
-class _LeftOut:
-    def __repr__(self) -> str:
-        return "LEFT_OUT"
-
-
-class _Null:
-    """JSON's null where somebody wrote it; an empty input is None and means that the argument is left out."""
-
-    def __repr__(self) -> str:
-        return "null"
-
-
-LEFT_OUT: Any = _LeftOut()
-NULL: Any = _Null()
-
-#: Text longer than this gets several lines to be edited in.
-_LONG = 60
-
-
-class ArgumentField(_Base):
-    """Mixed into a Django field: its values are those of one parameter's type. Cleaned empty input is None."""
-
-    value_type: ValueType
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, str):
-            value = value.strip()
-        if value in (None, ""):
-            return None
-        try:
-            return self.value_type.parse(plain(value))
-        except Refused as refusal:
-            raise ValidationError(str(refusal), code="invalid") from None
-
-    def show(self, value: Json) -> Any:
-        """Return what the input displays for stored JSON."""
-        return value
-
-    def read(self, cleaned: Any) -> Json:
-        """Return the JSON for cleaned data, or LEFT_OUT."""
-        return LEFT_OUT if cleaned is None or cleaned == "" else self.value_type.dump(cleaned)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        if self.disabled:
-            return False
-        try:
-            return bool(self.to_python(initial) != self.to_python(data))
-        except ValidationError:
-            return True
-
-
-class WholeNumberField(ArgumentField, forms.IntegerField):
-    pass
-
-
-class NumberField(ArgumentField, forms.FloatField):
-    pass
-
-
-class DecimalNumberField(ArgumentField, forms.DecimalField):
-    pass
-
-
-class NativeInput(forms.TextInput):
-    """A browser's own picker, where it can say the value; else a text input, as the picker would lose a part of it."""
-
-    native: re.Pattern[str]
-
-    def get_context(self, name: str, value: Any, attrs: Mapping[str, Any] | None) -> dict[str, Any]:
-        context = super().get_context(name, value, dict(attrs or {}))
-        text = context["widget"]["value"]
-        if text is None or self.native.fullmatch(text):
-            context["widget"]["type"] = self.attrs["data-native"]
-        return context
-
-
-class NativeDateInput(NativeInput):
-    native = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-    def __init__(self, attrs: Mapping[str, Any] | None = None) -> None:
-        super().__init__({"data-native": "date", **(attrs or {})})
-
-
-class NativeTimeInput(NativeInput):
-    native = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
-
-    def __init__(self, attrs: Mapping[str, Any] | None = None) -> None:
-        # Without a step browsers take seconds for an error.
-        super().__init__({"data-native": "time", "step": "1", **(attrs or {})})
-
-
-class NativeDateTimeInput(NativeInput):
-    native = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
-
-    def __init__(self, attrs: Mapping[str, Any] | None = None) -> None:
-        super().__init__({"data-native": "datetime-local", "step": "1", **(attrs or {})})
-
-
-class DateField(ArgumentField, forms.DateField):
-    widget = NativeDateInput
-
-
-class TimeField(ArgumentField, forms.TimeField):
-    widget = NativeTimeInput
-
-
-class DateTimeField(ArgumentField, forms.DateTimeField):
-    """Shows a moment as local time where that says exactly the stored value, else with its offset from UTC."""
-
-    widget = NativeDateTimeInput
-
-    def show(self, value: Json) -> Any:
-        try:
-            local = datetime.fromisoformat(value).replace(tzinfo=None).isoformat()
-            return local if self.value_type.clean(local) == value else value
-        except (Refused, TypeError, ValueError):
-            return value
-
-
-class DurationField(ArgumentField, forms.CharField):
-    def show(self, value: Json) -> Any:
-        try:
-            return duration_in_words(parse_duration(value))
-        except (AttributeError, TypeError, ValueError, OverflowError):
-            return value
-
-
-class LineField(ArgumentField, forms.CharField):
-    """Text on one line that has a type of its own, such as a UUID."""
-
-
-class GrowingTextInput(forms.TextInput):
-    """A line, or an area where the text has line breaks, which browsers would drop from a line."""
-
-    def render(
-        self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: BaseRenderer | None = None
-    ) -> SafeString:
-        if isinstance(value, str) and "\n" in value:
-            return forms.Textarea({"rows": 4, **self.attrs}).render(name, value, dict(attrs or {}), renderer)
-        return super().render(name, value, dict(attrs or {}), renderer)
-
-
-def line_feeds(value: Any) -> Any:
-    """Return submitted text with line feeds for the line breaks that browsers send."""
-    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
-
-
-class PathField(ArgumentField, forms.CharField):
-    widget = GrowingTextInput
-
-    def to_python(self, value: Any) -> Any:
-        # Blanks may belong to a path, so nothing is stripped.
-        if value in (None, ""):
-            return None
-        try:
-            return self.value_type.parse(plain(line_feeds(value)))
-        except Refused as refusal:
-            raise ValidationError(str(refusal), code="invalid") from None
-
-
-_QUOTES = re.compile(r'("")*')
-
-
-class TextField(ArgumentField, forms.CharField):
-    """Text as it is, blanks included. Empty means left out, and two double quotes mean an empty text.
-
-    So that every text can be written, a text of nothing but an even number of double quotes is shown with two more.
-    Line breaks are those of forms: a carriage return becomes a line feed.
-    """
-
-    widget = GrowingTextInput
-    empty_values = [None]  # "" is a text once it is cleaned
-
-    def to_python(self, value: Any) -> Any:
-        if value in (None, ""):
-            return None
-        text = line_feeds(str(value))
-        if _QUOTES.fullmatch(text):
-            text = text[2:]
-        try:
-            return self.value_type.parse(text)
-        except Refused as refusal:
-            raise ValidationError(str(refusal), code="invalid") from None
-
-    def show(self, value: Json) -> Any:
-        return f'""{value}' if isinstance(value, str) and _QUOTES.fullmatch(value) else value
-
-    def read(self, cleaned: Any) -> Json:
-        return LEFT_OUT if cleaned is None else self.value_type.dump(cleaned)
-
-
-class JsonField(ArgumentField, forms.CharField):
-    """JSON text, checked against the parameter's type. Cleans to plain JSON, with NULL for a null."""
-
-    widget = forms.Textarea
-    empty_values = [None]  # [] and {} are values
-
-    def to_python(self, value: Any) -> Any:
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return None
-        try:
-            json = read_json(value) if isinstance(value, str) else plain(value)
-            # A mask is put back where the whole of the arguments is known, and checked there.
-            json = json if has_mask(json) else self.value_type.clean(json)
-        except Refused as refusal:
-            raise ValidationError(str(refusal), code="invalid") from None
-        return NULL if json is None else json
-
-    def show(self, value: Json) -> Any:
-        value = mask_keys(value)
-        text = dumps(value, ensure_ascii=False)
-        return text if len(text) <= _LONG else dumps(value, ensure_ascii=False, indent=2)
-
-    def read(self, cleaned: Any) -> Json:
-        if cleaned is None:
-            return LEFT_OUT
-        return None if cleaned is NULL else cleaned
-
-
-class ArgumentCheckbox(forms.CheckboxInput):
-    """A checkbox that tells "no" from "not said".
-
-    Browsers send nothing for an unchecked box. A second, hidden input says that the argument is given, so that an
-    argument that is left out stays left out and one that is stored as no stays no.
-    """
-
-    def render(
-        self, name: str, value: Any, attrs: Mapping[str, Any] | None = None, renderer: BaseRenderer | None = None
-    ) -> SafeString:
-        box = super().render(name, value, dict(attrs or {}), renderer)
-        if value is None:
-            return box
-        return box + forms.HiddenInput().render(f"{name}-given", "1", None, renderer)
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        checked = super().value_from_datadict(dict_of(data), files, name)
-        return checked or (False if f"{name}-given" in data else None)
-
-
-def dict_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return submitted data as a dict with one value for each name, the last that was sent."""
-    return {name: data[name] for name in data}
-
-
-class CheckboxField(ArgumentField, forms.BooleanField):
-    """Yes, no, or None for not said."""
-
-    widget = ArgumentCheckbox
-
-    def to_python(self, value: Any) -> Any:
-        if value is None or value == "":
-            return None
-        return super().to_python(value)
-
-
-class ChoiceField(ArgumentField, forms.ChoiceField):
-    """A select of JSON values. Its keys are the values' texts, or their JSON where two texts are the same."""
-
-    def __init__(self, *, options: Sequence[tuple[Json, str]], empty: str, **kwargs: Any) -> None:
-        values = [value for value, _ in options]
-        keys = [shown(value) for value in values]
-        if "" in keys or len(set(keys)) < len(keys):
-            keys = [dumps(value, ensure_ascii=False) for value in values]
-        self.by_key = dict(zip(keys, values, strict=True))
-        choices = [("", empty), *zip(keys, (label for _, label in options), strict=True)]
-        super().__init__(choices=choices, **kwargs)
-
-    def to_python(self, value: Any) -> Any:
-        return None if value in (None, "") else str(value)
-
-    def show(self, value: Json) -> Any:
-        for key, known in self.by_key.items():
-            if type(known) is type(value) and known == value:
-                return key
-        return value
-
-    def read(self, cleaned: Any) -> Json:
-        return LEFT_OUT if cleaned in (None, "") else self.by_key[cleaned]
-
 
 _FIELDS: dict[type[ValueType], Callable[..., Any]] = {
     TextType: TextField,
@@ -381,7 +98,7 @@ def _null_needs_saying(parameter: Parameter) -> bool:
 
 
 def _is_long(default: Json) -> bool:
-    return isinstance(default, str) and (len(default) > _LONG or "\n" in default)
+    return isinstance(default, str) and (len(default) > LONG or "\n" in default)
 
 
 def _checkbox_or_select(parameter: Parameter, inner: BoolType | ChoiceType) -> Any:

@@ -100,7 +100,7 @@ class FunctionSignature(Parameters):
 
         Raise `InvalidInput` as `clean` does; `field_name` says which field a path belongs to.
         """
-        from app_scheduler.signature.fields import LEFT_OUT
+        from app_scheduler.signature.fieldtypes import LEFT_OUT
 
         fields = self._fields()
         stored = self._stored(*keep) if keep else {}
