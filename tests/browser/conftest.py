@@ -106,6 +106,17 @@ def admin_page(page: Page) -> Page:
     return page
 
 
+@pytest.fixture
+def plain_page(browser: Browser, live_site: Server) -> Iterator[Page]:
+    """Yield a page of a browser that runs no scripts, logged in as the superuser."""
+    made = browser.new_context(base_url=live_site.url, java_script_enabled=False, locale="en-US")
+    made.set_default_timeout(10_000)
+    page = made.new_page()
+    log_in(page)
+    yield page
+    made.close()
+
+
 def log_in(page: Page, username: str = USERNAME, password: str = PASSWORD) -> None:
     page.goto("/admin/login/?next=/admin/")
     page.get_by_label("Username").fill(username)

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import log_in
 from tests.browser.test_jobs import LIST, make_job, row
-from tests.live import Server
 
 ADD = f"{LIST}add/?function=tests.probe.jobs.chatter"
 LINE = "#id_expression"
-
-
-@pytest.fixture
-def plain_page(browser: Browser, live_site: Server) -> Iterator[Page]:
-    """Yield a page of a browser that runs no scripts, logged in as the superuser."""
-    made = browser.new_context(base_url=live_site.url, java_script_enabled=False, locale="en-US")
-    made.set_default_timeout(10_000)
-    page = made.new_page()
-    log_in(page)
-    yield page
-    made.close()
 
 
 @pytest.fixture

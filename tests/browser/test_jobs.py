@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
-
-from tests.browser.conftest import log_in
-from tests.live import Server
+from playwright.sync_api import Locator, Page, Route, expect
 
 LIST = "/admin/django_apscheduler/djangojob/"
-
-
-@pytest.fixture
-def plain_page(browser: Browser, live_site: Server) -> Iterator[Page]:
-    """Yield a page of a browser that runs no scripts, logged in as the superuser."""
-    made = browser.new_context(base_url=live_site.url, java_script_enabled=False, locale="en-US")
-    made.set_default_timeout(10_000)
-    page = made.new_page()
-    log_in(page)
-    yield page
-    made.close()
 
 
 def row(page: Page, name: str) -> Locator:

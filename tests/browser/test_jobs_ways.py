@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import live
-from tests.browser.conftest import log_in
 from tests.browser.test_jobs import LIST, make_job, reload_until, row
 from tests.live import Server, Site
 
@@ -25,17 +24,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def live_site(site: Site) -> Server:
     """Return a server whose database a test can reach behind its back, as a deploy does that renames a module."""
     return site.gunicorn()
-
-
-@pytest.fixture
-def plain_page(browser: Browser, live_site: Server) -> Iterator[Page]:
-    """Yield a page of a browser that runs no scripts, logged in as the superuser."""
-    made = browser.new_context(base_url=live_site.url, java_script_enabled=False, locale="en-US")
-    made.set_default_timeout(10_000)
-    page = made.new_page()
-    log_in(page)
-    yield page
-    made.close()
 
 
 def rename_function_of(site: Site, name: str, *, arguments: str = "{}") -> None:

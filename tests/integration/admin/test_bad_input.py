@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.template.response import SimpleTemplateResponse
 from django.test import Client
 from django.utils import timezone
@@ -29,7 +28,6 @@ from tests.integration.admin.jobs_site import (
     make_job,
     messages_of,
     person,
-    superuser,
     text_of,
     url_of,
 )
@@ -61,16 +59,6 @@ KINDS = ["interval", "cron", "date", "calendar", "any", "expression"]
 WORDS = ["name", "tags", "reason"]
 ADDRESSES = ["view", "date", "hour", "state", "p", "q", "function", "tag"]
 FILTERS = ["q", "state", "tag", "o", "p", "function"]
-
-
-@pytest.fixture
-def root() -> User:
-    return superuser()
-
-
-@pytest.fixture
-def client(root: User) -> Client:
-    return client_of(root)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from tests.integration.admin.jobs_site import (
     make_job,
     messages_of,
     person,
-    superuser,
     text_of,
     url_of,
 )
@@ -44,16 +43,6 @@ DATA = {
     "tags": "maintenance",
     "reason": "No clean-ups",
 }
-
-
-@pytest.fixture
-def root() -> User:
-    return superuser()
-
-
-@pytest.fixture
-def client(root: User) -> Client:
-    return client_of(root)
 
 
 def set_window(user: User | None = None, hours: float = -1, lasts: float = 2, **values: Any) -> BlackoutWindow:

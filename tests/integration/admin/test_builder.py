@@ -15,18 +15,13 @@ from hypothesis import strategies as st
 from app_scheduler.forms import SCHEDULE_FIELDS, agree, data_of, fill, trigger_from
 from app_scheduler.models import JobSpec
 from app_scheduler.triggers import format_expression, normalise
-from tests.integration.admin.jobs_site import LIST, client_of, form_data, make_job, person, superuser, text_of, url_of
+from tests.integration.admin.jobs_site import LIST, client_of, form_data, make_job, person, text_of, url_of
 from tests.unit.triggers.strategies import DOCUMENTS
 
 pytestmark = pytest.mark.django_db
 
 ADD = f"{LIST}add/"
 PREVIEW = f"{LIST}preview/"
-
-
-@pytest.fixture
-def client() -> Client:
-    return client_of(superuser())
 
 
 def inputs(response: Any) -> dict[str, str]:

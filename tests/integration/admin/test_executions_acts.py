@@ -60,10 +60,10 @@ def test_acts_need_the_permission_to_see_and_to_run(act: str, permissions: tuple
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_strangers_are_asked_to_log_in(client: Client, act: str) -> None:
+def test_strangers_are_asked_to_log_in(act: str) -> None:
     make_job()
     execution = make_execution(status=Status.ERROR)
-    response = client.post(page_url(execution, act))
+    response = Client().post(page_url(execution, act))
     assert response.status_code == 302
     assert response["Location"].startswith("/admin/login/")
     assert DjangoJobExecution.objects.count() == 1

@@ -30,11 +30,6 @@ from tests.integration.admin.histories import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def viewer() -> Client:
-    return client_with("view_djangojobexecution")
-
-
 def shown(client: Client, query: str = "", **parameters: Any) -> list[int]:
     """Return the executions that the list shows, in its order."""
     response = client.get(LIST + query, parameters or None)

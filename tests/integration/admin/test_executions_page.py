@@ -21,7 +21,6 @@ from app_scheduler.admin.execution_page import Page
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
 from tests.integration.admin.histories import (
     TRACEBACK,
-    client_with,
     make_execution,
     make_job,
     make_strange_execution,
@@ -32,11 +31,6 @@ from tests.integration.admin.histories import (
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def viewer() -> Client:
-    return client_with("view_djangojobexecution")
 
 
 def page_of(client: Client, execution: DjangoJobExecution) -> str:

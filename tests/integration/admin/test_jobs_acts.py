@@ -26,22 +26,11 @@ from tests.integration.admin.jobs_site import (
     make_job,
     messages_of,
     person,
-    superuser,
     text_of,
     url_of,
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def root() -> User:
-    return superuser()
-
-
-@pytest.fixture
-def client(root: User) -> Client:
-    return client_of(root)
 
 
 def act(client: Client, action: str, *ids: str, **more: Any) -> Any:

@@ -22,7 +22,7 @@ from app_scheduler.services import Actor
 from app_scheduler.services.load import period_of
 from tests.effort import calls_of
 from tests.integration.admin import jobs_site
-from tests.integration.admin.jobs_site import LIST, VIEWER, client_of, person, superuser, text_of, url_of
+from tests.integration.admin.jobs_site import LIST, VIEWER, client_of, person, text_of, url_of
 
 pytestmark = pytest.mark.django_db
 CALENDAR = f"{LIST}calendar/"
@@ -38,11 +38,6 @@ def monday() -> Iterator[None]:
 
 def make_job(job_id: str = "sum", **values: Any) -> JobSpec:
     return jobs_site.make_job(job_id, **{"name": job_id, **values})
-
-
-@pytest.fixture
-def client() -> Client:
-    return client_of(superuser())
 
 
 def strip_of(response: Any) -> dict[str, tuple[int, int]]:

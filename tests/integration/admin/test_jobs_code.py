@@ -30,11 +30,6 @@ from tests.integration.admin.jobs_site import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def client() -> Client:
-    return client_of(superuser())
-
-
 def spec_of(job_id: str = "sum") -> JobSpec:
     return services.get_job(job_id)
 

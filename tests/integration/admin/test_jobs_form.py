@@ -31,7 +31,6 @@ from tests.integration.admin.jobs_site import (
     make_job,
     messages_of,
     person,
-    superuser,
     text_of,
     url_of,
 )
@@ -60,16 +59,6 @@ def secretive() -> Iterator[str]:
     registry.register(send)
     yield SEND
     registry._functions.pop(SEND)
-
-
-@pytest.fixture
-def root() -> User:
-    return superuser()
-
-
-@pytest.fixture
-def client(root: User) -> Client:
-    return client_of(root)
 
 
 def add(client: Client, **values: Any) -> Any:

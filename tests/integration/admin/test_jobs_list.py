@@ -17,14 +17,9 @@ from app_scheduler import services
 from app_scheduler.engine.queue import Entry, enqueue
 from app_scheduler.models import JobSpec, JobState, SchedulerInstance, SchedulerLease, Status
 from app_scheduler.services import Actor
-from tests.integration.admin.jobs_site import LIST, client_of, make_job, person, rows_of, superuser, text_of, url_of
+from tests.integration.admin.jobs_site import LIST, make_job, person, rows_of, text_of, url_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def client() -> Client:
-    return client_of(superuser())
 
 
 def test_a_row_says_what_the_job_is_when_it_runs_and_how_it_went(client: Client) -> None:

@@ -39,11 +39,6 @@ GONE = "old.jobs.add"
 ADD = "tests.probe.jobs.add"
 
 
-@pytest.fixture
-def client() -> Client:
-    return client_of(superuser())
-
-
 def broken(job_id: str = "sum", function: str = GONE, **values: Any) -> None:
     make_job(job_id)
     JobSpec.objects.filter(job_id=job_id).update(
