@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_jobs import LIST, make_job, plain_page, reload_until, row
+from tests.browser.test_jobs import LIST, make_job, reload_until, row
 from tests.live import Server
-
-__all__ = ["plain_page"]
 
 WINDOWS = "/admin/app_scheduler/blackoutwindow/"
 
