@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from app_scheduler.api import queries
 from app_scheduler.api.schema import examples, shapes
-from app_scheduler.api.schema.components import Errors
-from app_scheduler.api.schema.operations import Operation, answers_of
+from app_scheduler.api.schema.answers import Operation, answers_of, conflict_of, created
 
 _ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The id of a blackout window.")
-_LOCATION = OpenApiParameter(
-    "Location",
-    OpenApiTypes.URI,
-    OpenApiParameter.HEADER,
-    description="The address of the window.",
-    response=[201],
-)
-_CONFLICT = OpenApiResponse(
-    Errors,
-    "Somebody else changed the window since `revision` was read.",
-    [
-        OpenApiExample(
-            "Conflict",
-            value={
-                "revision": [
-                    "Somebody changed this window while you had it open. Load it again and repeat your change."
-                ]
-            },
-        )
-    ],
-)
+_CONFLICT = conflict_of("window")
 _MEANS = (
     "Ticks that fall into it get the verdict Skipped with its name, and are not caught up; what is run by hand runs."
 )
@@ -50,7 +29,7 @@ create_blackout: Operation = {
     "summary": "Set a blackout window",
     "description": f"Needs `app_scheduler.add_blackoutwindow`. {_MEANS}",
     "tags": ["blackouts"],
-    "parameters": [_LOCATION],
+    "parameters": [created(201, "the window")],
     "request": shapes.BlackoutDocument,
     "responses": answers_of({201: shapes.Blackout}, body=True),
     "examples": [

@@ -1,77 +1,17 @@
-"""Each operation: what it needs, takes and answers."""
+"""Each operation: what it needs, takes and answers. Those on blackout windows are beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from app_scheduler.api import bodies, queries
 from app_scheduler.api.schema import examples, shapes
-from app_scheduler.api.schema.components import Errors
+from app_scheduler.api.schema.answers import Operation, answers_of, conflict_of, created
 
-_BAD = {
-    "trigger.hour": ["25 is out of range. Use 0 to 23."],
-    "kwargs.days": ["This argument is required."],
-}
-_PROBLEMS = {
-    401: ("Nobody is logged in, or the token is not valid.", "Authentication credentials were not provided."),
-    403: (
-        "The user lacks a permission, or the session its CSRF token.",
-        "You need the permission app_scheduler.run_job to do this. Ask an administrator for it.",
-    ),
-    404: ("It does not exist.", "There is no job with the id “nightly-cleanup”. It may have been deleted."),
-    411: ("The body comes in chunks.", "Send the body with its Content-Length, not in chunks."),
-    413: ("The body is too large.", "The body is too large. Send at most 1,048,576 bytes."),
-    415: (
-        "The body is not JSON.",
-        'Unsupported media type "text/plain" in request. Send JSON, with the header Content-Type: application/json.',
-    ),
-}
-
-
-def _answers(
-    success: Mapping[int, Any], *, body: bool = False, found: bool = False, checked: bool = False
-) -> dict[int, Any]:
-    """Return the success and the errors of an operation: with a body, on something in the address, with parameters."""
-    responses: dict[int, Any] = dict(success)
-    if body or checked:
-        responses[400] = OpenApiResponse(
-            Errors, "Something has to be changed; the messages say what.", [OpenApiExample("Bad input", value=_BAD)]
-        )
-    for status in (401, 403, *((404,) if found else ()), *((411, 413, 415) if body else ())):
-        description, detail = _PROBLEMS[status]
-        responses[status] = OpenApiResponse(
-            shapes.Problem, description, [OpenApiExample(description, value={"detail": detail})]
-        )
-    return responses
-
-
-_CONFLICT = OpenApiResponse(
-    Errors,
-    "Somebody else changed the job since `revision` was read.",
-    [
-        OpenApiExample(
-            "Conflict",
-            value={
-                "revision": ["Somebody changed this job while you had it open. Load it again and repeat your change."]
-            },
-        )
-    ],
-)
+_CONFLICT = conflict_of("job")
 _JOB_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The id of a job.")
 _EXECUTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The id of an execution.")
-
-
-def _created(code: int, what: str) -> OpenApiParameter:
-    return OpenApiParameter(
-        "Location", OpenApiTypes.URI, OpenApiParameter.HEADER, description=f"The address of {what}.", response=[code]
-    )
-
-
-Operation = dict[str, Any]
 
 list_jobs: Operation = {
     "operation_id": "listJobs",
@@ -79,7 +19,7 @@ list_jobs: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["jobs"],
     "parameters": [queries.JobQuery],
-    "responses": _answers({200: shapes.Job(many=True)}, checked=True, found=True),
+    "responses": answers_of({200: shapes.Job(many=True)}, checked=True, found=True),
     "examples": [examples.answered("A job", examples.JOB)],
 }
 create_job: Operation = {
@@ -88,9 +28,9 @@ create_job: Operation = {
     "description": "Needs `django_apscheduler.add_djangojob`; `app_scheduler.pause_job` too where the job is to be "
     "paused, and `django_apscheduler.change_djangojob` where `replace_existing` meets a job that exists.",
     "tags": ["jobs"],
-    "parameters": [queries.ReasonQuery, _created(201, "the job")],
+    "parameters": [queries.ReasonQuery, created(201, "the job")],
     "request": shapes.NewJob,
-    "responses": _answers(
+    "responses": answers_of(
         {
             201: shapes.Job,
             200: OpenApiResponse(shapes.Job, "The job existed, and was changed as `replace_existing` says."),
@@ -113,14 +53,14 @@ read_job: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`. What comes back may be sent back with PUT as it is.",
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
-    "responses": _answers({200: shapes.Job}, found=True),
+    "responses": answers_of({200: shapes.Job}, found=True),
     "examples": [examples.answered("A job", examples.JOB)],
 }
 _change: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID, queries.ReasonQuery],
     "request": shapes.JobChange,
-    "responses": _answers({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
 }
 _CHANGE_NEEDS = (
     "Needs `django_apscheduler.change_djangojob`, and `app_scheduler.pause_job` where it changes `paused`. "
@@ -152,16 +92,16 @@ delete_job: Operation = {
     "description": "Needs `django_apscheduler.delete_djangojob`.",
     "tags": ["jobs"],
     "parameters": [_JOB_ID, queries.ReasonQuery],
-    "responses": _answers({204: OpenApiResponse(None, "It is deleted.")}, found=True, checked=True),
+    "responses": answers_of({204: OpenApiResponse(None, "It is deleted.")}, found=True, checked=True),
 }
 run_job: Operation = {
     "operation_id": "runJob",
     "summary": "Run a job now",
     "description": "Needs `app_scheduler.run_job`. The run is queued beside the schedule, which it does not move.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, _created(202, "the execution")],
+    "parameters": [_JOB_ID, created(202, "the execution")],
     "request": bodies.ArgumentsBody,
-    "responses": _answers({202: shapes.QueuedExecution}, body=True, found=True),
+    "responses": answers_of({202: shapes.QueuedExecution}, body=True, found=True),
     "examples": [
         examples.asked("With other arguments", {"kwargs": {"days": 7}, "reason": "The disk is full"}),
         examples.answered("Queued", {**examples.QUEUED, "args": [], "kwargs": {"days": 7}}, 202),
@@ -174,7 +114,7 @@ pause_job: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
     "request": bodies.PauseBody,
-    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
         examples.asked(
             "For a while", {"reason": "Maintenance of the mail server", "until": "2026-12-01T12:00:00+11:00"}
@@ -201,7 +141,7 @@ resume_job: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
     "request": bodies.ReasonBody,
-    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
         examples.asked("Why", {"reason": "The mail server is back"}),
         examples.answered("A job", examples.JOB),
@@ -215,7 +155,7 @@ skip_next: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
     "request": bodies.ReasonBody,
-    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
         examples.asked("Why", {"reason": "The feed moves tonight"}),
         examples.answered(
@@ -237,7 +177,7 @@ unskip_next: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
     "request": bodies.ReasonBody,
-    "responses": _answers({200: shapes.Job}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
         examples.asked("Why", {"reason": "The feed stays"}),
         examples.answered("A job", examples.JOB),
@@ -249,7 +189,7 @@ read_code: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
-    "responses": _answers({200: shapes.Code}, found=True),
+    "responses": answers_of({200: shapes.Code}, found=True),
     "examples": [examples.answered("A schedule that staff changed", examples.CODE)],
 }
 revert_job: Operation = {
@@ -259,7 +199,7 @@ revert_job: Operation = {
     "tags": ["jobs"],
     "parameters": [_JOB_ID],
     "request": bodies.RevertBody,
-    "responses": _answers({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
+    "responses": answers_of({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
     "examples": [
         examples.asked("Its schedule only", {"fields": ["trigger"], "reason": "The night is quiet again"}),
         examples.answered("A job", {**examples.JOB, "revision": 2}),
@@ -272,7 +212,7 @@ list_upcoming: Operation = {
     "their job is paused or broken, are left out.",
     "tags": ["jobs"],
     "parameters": [queries.CalendarQuery],
-    "responses": _answers({200: shapes.DueJob(many=True)}, checked=True, found=True),
+    "responses": answers_of({200: shapes.DueJob(many=True)}, checked=True, found=True),
     "examples": [examples.answered("A job that is due twice", examples.DUE)],
 }
 upcoming_ticks: Operation = {
@@ -281,7 +221,7 @@ upcoming_ticks: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["jobs"],
     "parameters": [_JOB_ID, queries.UpcomingQuery],
-    "responses": _answers({200: shapes.Upcoming}, found=True, checked=True),
+    "responses": answers_of({200: shapes.Upcoming}, found=True, checked=True),
     "examples": [
         examples.answered(
             "Ticks",
@@ -309,7 +249,7 @@ explain_job: Operation = {
     "tick, the state of the job and of the scheduler, or the schedule; also where the job did run.",
     "tags": ["jobs"],
     "parameters": [_JOB_ID, queries.ExplainQuery],
-    "responses": _answers({200: shapes.Explanation}, found=True, checked=True),
+    "responses": answers_of({200: shapes.Explanation}, found=True, checked=True),
     "examples": [
         examples.answered(
             "A tick that was missed",
@@ -340,7 +280,7 @@ list_executions: Operation = {
     "description": "Needs `django_apscheduler.view_djangojobexecution`.",
     "tags": ["executions"],
     "parameters": [queries.ExecutionQuery],
-    "responses": _answers({200: shapes.PartOfExecution(many=True)}, checked=True, found=True),
+    "responses": answers_of({200: shapes.PartOfExecution(many=True)}, checked=True, found=True),
     "examples": [examples.answered("An execution", examples.EXECUTION)],
 }
 read_execution: Operation = {
@@ -349,7 +289,7 @@ read_execution: Operation = {
     "description": "Needs `django_apscheduler.view_djangojobexecution`.",
     "tags": ["executions"],
     "parameters": [_EXECUTION_ID, queries.FieldsQuery],
-    "responses": _answers({200: shapes.PartOfExecution}, found=True, checked=True),
+    "responses": answers_of({200: shapes.PartOfExecution}, found=True, checked=True),
     "examples": [examples.answered("An execution", examples.EXECUTION)],
 }
 retry_execution: Operation = {
@@ -357,9 +297,9 @@ retry_execution: Operation = {
     "summary": "Run an ended execution again",
     "description": "Needs `app_scheduler.run_job`. It runs with its own arguments, or with those given.",
     "tags": ["executions"],
-    "parameters": [_EXECUTION_ID, _created(202, "the new execution")],
+    "parameters": [_EXECUTION_ID, created(202, "the new execution")],
     "request": bodies.ArgumentsBody,
-    "responses": _answers({202: shapes.QueuedExecution}, body=True, found=True),
+    "responses": answers_of({202: shapes.QueuedExecution}, body=True, found=True),
     "examples": [
         examples.asked("Why", {"reason": "The server answers again"}),
         examples.answered("Queued", {**examples.QUEUED, "origin": "retry", "attempt": 2, "retry_of": 4711}, 202),
@@ -372,7 +312,7 @@ cancel_execution: Operation = {
     "tags": ["executions"],
     "parameters": [_EXECUTION_ID],
     "request": bodies.ReasonBody,
-    "responses": _answers({200: shapes.Execution}, body=True, found=True),
+    "responses": answers_of({200: shapes.Execution}, body=True, found=True),
     "examples": [
         examples.asked("Why", {"reason": "Asked for by mistake"}),
         examples.answered(
@@ -396,7 +336,7 @@ acknowledge_execution: Operation = {
     "tags": ["executions"],
     "parameters": [_EXECUTION_ID],
     "request": bodies.NoteBody,
-    "responses": _answers({200: shapes.Execution}, body=True, found=True),
+    "responses": answers_of({200: shapes.Execution}, body=True, found=True),
     "examples": [
         examples.asked("What was found out", {"note": "The certificate had expired"}),
         examples.answered(
@@ -422,7 +362,7 @@ list_functions: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["functions"],
     "parameters": [queries.FunctionQuery],
-    "responses": _answers({200: shapes.Function(many=True)}, checked=True, found=True),
+    "responses": answers_of({200: shapes.Function(many=True)}, checked=True, found=True),
     "examples": [
         examples.answered(
             "A function",
@@ -457,7 +397,7 @@ preview_trigger: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`. Nothing is stored.",
     "tags": ["triggers"],
     "request": shapes.PreviewRequest,
-    "responses": _answers({200: shapes.Preview}, body=True),
+    "responses": answers_of({200: shapes.Preview}, body=True),
     "examples": [
         examples.asked("An expression", {"trigger": "0 3 * * mon-fri in Australia/Sydney", "count": 2}),
         examples.asked(
@@ -509,7 +449,7 @@ read_scheduler: Operation = {
     "operation_id": "readScheduler",
     "summary": "Tell whether the scheduler is alive, who leads and what waits",
     "description": "Needs `django_apscheduler.view_djangojob`.",
-    "responses": _answers({200: shapes.Scheduler}),
+    "responses": answers_of({200: shapes.Scheduler}),
 }
 pause_scheduler: Operation = {
     **_scheduler,
@@ -517,7 +457,7 @@ pause_scheduler: Operation = {
     "summary": "Pause all scheduling",
     "description": "Needs `app_scheduler.pause_job`. Runs that are asked for still start.",
     "request": bodies.ReasonBody,
-    "responses": _answers({200: shapes.Scheduler}, body=True),
+    "responses": answers_of({200: shapes.Scheduler}, body=True),
     "examples": [examples.asked("Why", {"reason": "Migration of the database"}), *_scheduler["examples"]],
 }
 resume_scheduler: Operation = {
@@ -526,9 +466,5 @@ resume_scheduler: Operation = {
     "summary": "Resume all scheduling",
     "description": "Needs `app_scheduler.pause_job`.",
     "request": None,
-    "responses": _answers({200: shapes.Scheduler}, body=True),
+    "responses": answers_of({200: shapes.Scheduler}, body=True),
 }
-
-
-#: What operations described elsewhere are made with.
-answers_of = _answers

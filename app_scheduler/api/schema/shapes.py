@@ -24,6 +24,14 @@ class Shown(serializers.Serializer):  # type: ignore[type-arg]  # generic in its
         return fields
 
 
+def _shown(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a document as an answer has them."""
+    for field in document.values():
+        field.read_only, field.required = True, False
+        field.default = serializers.empty
+    return document
+
+
 def _moment(text: str, *, null: bool = True) -> Any:
     return serializers.DateTimeField(help_text=f"{text} ISO 8601 with an offset.", allow_null=null)
 
@@ -148,12 +156,7 @@ class Job(Shown):
     updated_at = _moment("When it was last changed.", null=False)
 
     def get_fields(self) -> Any:
-        own = super().get_fields()
-        document = _document()
-        for field in document.values():
-            field.read_only, field.required = True, False
-            field.default = serializers.empty
-        return {**document, **own}
+        return {**_shown(_document()), **super().get_fields()}
 
 
 class CodeChange(Shown):
@@ -387,12 +390,7 @@ class Blackout(Shown):
     updated_at = _moment("When it was last changed.", null=False)
 
     def get_fields(self) -> Any:
-        own = super().get_fields()
-        document = BlackoutDocument().get_fields()
-        for field in document.values():
-            field.read_only, field.required = True, False
-            field.default = serializers.empty
-        return {**document, **own}
+        return {**_shown(BlackoutDocument().get_fields()), **super().get_fields()}
 
 
 class Instance(Shown):
