@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django_apscheduler.models import DjangoJob
 
+from app_scheduler.exceptions import JobNotFound
 from app_scheduler.models import JobOrigin
 from app_scheduler.services import Actor
 
@@ -106,6 +108,25 @@ class JobAdminBase(_ModelAdmin):
             self.message_user(request, format_html_join(" ", "{}", said), level)
 
     def urls_of(self, pages: Iterable[tuple[str, Any, str]]) -> list[URLPattern]:
-        """Return patterns for (route, view, name); the name is completed as those of Django's own pages are."""
+        """Return patterns for (route, view, name); the name is completed as those of Django's own pages are.
+
+        Where a view finds that a job is gone, it may leave that to be said here.
+        """
         prefix = f"{self.opts.app_label}_{self.opts.model_name}"
-        return [path(route, self.admin_site.admin_view(view), name=f"{prefix}_{name}") for route, view, name in pages]
+        return [
+            path(route, self.admin_site.admin_view(self._or_gone(view)), name=f"{prefix}_{name}")
+            for route, view, name in pages
+        ]
+
+    def _or_gone(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Return the view with an answer for a job that is gone: it is said, and leads back to the list."""
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except JobNotFound as error:
+                self.say(request, str(error), level=messages.ERROR)
+                return self.back_to_list(request)
+
+        return answer

@@ -228,11 +228,7 @@ class JobActs(JobAdminBase):
         """Ask for a reason and an end; a POST without either, as from the list's button, pauses at once."""
         self.require(self.has_pause_permission(request))
         job_id = job_id_of(object_id)
-        try:
-            spec = services.get_job(job_id)
-        except JobNotFound as error:
-            self.say(request, str(error), level=messages.ERROR)
-            return self.back_to_list(request)
+        spec = services.get_job(job_id)
         form = PauseForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -269,7 +265,7 @@ class JobActs(JobAdminBase):
         try:
             was_paused = services.get_job(job_id).state == JobState.PAUSED
             spec = services.resume_job(job_id, self.actor(request))
-        except (InvalidInput, JobNotFound) as error:
+        except InvalidInput as error:
             self.say(request, *lines_of(error), level=messages.ERROR)
             return self.back(request, job_id)
         text = gettext("{job} goes on.") if was_paused else gettext("{job} was not paused.")

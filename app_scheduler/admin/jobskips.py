@@ -18,7 +18,7 @@ from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.columns import job_link, job_url, moment, zone_of
 from app_scheduler.admin.jobacts import JobActs, Selection, jobs_did, lines_of, with_rest
 from app_scheduler.admin.outlook import runs_next
-from app_scheduler.exceptions import InvalidInput, JobNotFound
+from app_scheduler.exceptions import InvalidInput
 from app_scheduler.forms import ReasonForm
 from app_scheduler.models import JobState
 
@@ -89,16 +89,12 @@ class JobSkips(JobActs):
         """Ask for a reason, saying which tick it is and when the job then runs; carry it out when it is posted."""
         self.require(self.has_pause_permission(request))
         job_id = job_id_of(object_id)
-        try:
-            spec = services.get_job(job_id)
-        except JobNotFound as error:
-            self.say(request, str(error), level=messages.ERROR)
-            return self.back_to_list(request)
+        spec = services.get_job(job_id)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
                 spec = services.skip_next(job_id, self.actor(request), reason=form.cleaned_data["reason"])
-            except (InvalidInput, JobNotFound) as error:
+            except InvalidInput as error:
                 self.say(request, *lines_of(error), level=messages.ERROR)
                 return self.back(request, job_id)
             skipped = moment(spec.skip_tick, zone=zone_of(spec))
@@ -133,12 +129,8 @@ class JobSkips(JobActs):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         job_id = job_id_of(object_id)
-        try:
-            was_to_skip = services.get_job(job_id).skip_tick is not None
-            spec = services.unskip_next(job_id, self.actor(request))
-        except JobNotFound as error:
-            self.say(request, str(error), level=messages.ERROR)
-            return self.back(request, job_id)
+        was_to_skip = services.get_job(job_id).skip_tick is not None
+        spec = services.unskip_next(job_id, self.actor(request))
         following = moment(runs_next(spec), zone=zone_of(spec))
         text = gettext("{job} skips nothing now.") if was_to_skip else gettext("{job} had nothing to skip.")
         after = gettext("Next run {when}.").replace("{when}", following.relative) if following else ""
