@@ -11,23 +11,16 @@ import logging
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 
 from apscheduler.events import (
-    EVENT_JOB_ERROR,
-    EVENT_JOB_EXECUTED,
-    EVENT_JOB_MAX_INSTANCES,
-    EVENT_JOB_MISSED,
-    EVENT_JOB_SUBMITTED,
     EVENT_SCHEDULER_PAUSED,
     EVENT_SCHEDULER_RESUMED,
     EVENT_SCHEDULER_SHUTDOWN,
     EVENT_SCHEDULER_STARTED,
-    JobExecutionEvent,
-    JobSubmissionEvent,
     SchedulerEvent,
 )
 from apscheduler.schedulers import SchedulerAlreadyRunningError, SchedulerNotRunningError
@@ -38,7 +31,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, reset_queries, transaction
 
 from app_scheduler.conf import console_settings
-from app_scheduler.engine import custody, recovery
+from app_scheduler.engine import custody, events, recovery
 from app_scheduler.engine.adoption import adopt
 from app_scheduler.engine.claim import Claimed, claim
 from app_scheduler.engine.connections import drop_connection, set_up_connection
@@ -59,7 +52,6 @@ from app_scheduler.models import (
     JobState,
     SchedulerInstance,
     SchedulerLease,
-    Status,
 )
 from app_scheduler.registry import registry
 
@@ -76,14 +68,6 @@ FAREWELL_SECONDS = 5.0
 FAULT = "A pass of the scheduler failed"
 WEDGED = "A pass of the scheduler hangs"
 FAREWELL = "The scheduler cannot take its leave yet"
-
-_EVENT_OF = {
-    Status.EXECUTED: EVENT_JOB_EXECUTED,
-    Status.ERROR: EVENT_JOB_ERROR,
-    Status.TIMED_OUT: EVENT_JOB_ERROR,
-    Status.MISSED: EVENT_JOB_MISSED,
-    Status.MAX_INSTANCES: EVENT_JOB_MAX_INSTANCES,
-}
 
 
 class LoopScheduler(BackgroundScheduler):
@@ -592,42 +576,20 @@ class LoopScheduler(BackgroundScheduler):
         # A retry was queued, or something waits until this job's execution has ended.
         if any(outcome.is_retried or outcome.run.job_id in turns for outcome in outcomes) or self._stopping.is_set():
             self.wakeup()
-        for outcome in outcomes if self._listeners else ():
-            run = outcome.run
-            self._dispatch_event(
-                JobExecutionEvent(
-                    _EVENT_OF[outcome.status],
-                    run.job_id,
-                    "default",
-                    run.run_time,
-                    retval=outcome.value,
-                    exception=outcome.error,
-                    traceback=outcome.traceback,
-                )
-            )
+        if self._listeners:
+            self._tell(events.of_outcomes(outcomes))
 
     def _tell_claimed(self, claimed: Claimed) -> None:
-        if not self._listeners:
-            return
-        for run in claimed.started:
-            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_SUBMITTED, run.job_id, "default", [run.run_time]))
-        for entry in claimed.entries:
-            self._tell_verdict(entry.job_id, entry.run_time, entry.status)
+        if self._listeners:
+            self._tell(events.of_claimed(claimed))
 
     def _tell_dispatched(self, dispatched: Dispatched) -> None:
-        if not self._listeners:
-            return
-        for run in dispatched.started:
-            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_SUBMITTED, run.job_id, "default", [run.run_time]))
-        for row, status in dispatched.settled:
-            self._tell_verdict(row.job_id, row.run_time, status)
+        if self._listeners:
+            self._tell(events.of_dispatched(dispatched))
 
-    def _tell_verdict(self, job_id: str, run_time: datetime, status: Status) -> None:
-        """Tell of a verdict without a run."""
-        if status == Status.MAX_INSTANCES:
-            self._dispatch_event(JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job_id, "default", [run_time]))
-        elif status == Status.MISSED:
-            self._dispatch_event(JobExecutionEvent(EVENT_JOB_MISSED, job_id, "default", run_time))
+    def _tell(self, told: Iterable[SchedulerEvent]) -> None:
+        for event in told:
+            self._dispatch_event(event)
 
 
 def _version() -> str:
