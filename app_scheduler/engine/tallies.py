@@ -9,6 +9,8 @@ from math import floor, log2
 PER_DOUBLING = 4
 #: Shorter ones are not told apart: a tenth of a millisecond.
 SHORTEST = timedelta(microseconds=100)
+#: As text, up to the longest length that there is.
+_NUMBERS = tuple(map(str, range(floor(PER_DOUBLING * log2(timedelta.max / SHORTEST)) + 1)))
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -18,7 +20,7 @@ def hour_of(moment: datetime) -> datetime:
 
 def bucket_of(length: timedelta) -> str:
     """Return the number of a length's bucket, as text: 0 for all up to ``SHORTEST``."""
-    return str(max(0, floor(PER_DOUBLING * log2(max(length, SHORTEST) / SHORTEST))))
+    return _NUMBERS[floor(PER_DOUBLING * log2(length / SHORTEST))] if length > SHORTEST else "0"
 
 
 def length_of(bucket: str) -> timedelta:
