@@ -7,6 +7,7 @@ differs from it was typed by somebody: then the line counts, unless the fields w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,11 +204,18 @@ class ScheduleForm(ConsoleForm):
 
     @property
     def cards(self) -> list[dict[str, Any]]:
-        chosen = self.kind()
+        chosen = self._shown_kind()
         return [
             {"value": value, "name": name, "example": example, "chosen": value == chosen}
             for value, name, example in TRIGGER_CARDS
         ]
+
+    def _shown_kind(self) -> str:
+        """Return the type whose inputs are shown: that of a line which was typed, where it can be read."""
+        if line_was_typed(self.schedule):
+            with suppress(InvalidInput):
+                return str(trigger_from(self.schedule)["type"])
+        return self.kind()
 
     @property
     def rows(self) -> list[Row]:

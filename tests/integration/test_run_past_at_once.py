@@ -14,7 +14,7 @@ from app_scheduler import documents, services
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobOrigin, JobSpec, JobState
 from app_scheduler.services import Actor
-from tests.integration.admin.jobs_site import client_of, form_data, superuser
+from tests.integration.admin.jobs_site import client_of, form_data, make_job, superuser, url_of
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +118,12 @@ def test_staff_insist_by_ticking_a_box() -> None:
     assert made.status_code == 302
     spec = JobSpec.objects.select_related("job").get()
     assert is_soon(spec.job.next_run_time)
+
+
+def test_a_line_that_is_refused_for_the_past_comes_back_with_the_box_that_lets_it_run() -> None:
+    make_job()
+    client = client_of(superuser())
+    response = client.post(url_of("sum"), form_data(client, url_of("sum"), expression="at 2020-01-01 10:00"))
+    assert response.context["form"].errors["expression"]
+    (chosen,) = [card["value"] for card in response.context["form"].cards if card["chosen"]]
+    assert chosen == "date", "the box is among its inputs"
