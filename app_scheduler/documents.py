@@ -430,7 +430,7 @@ def _boolean(value: Any) -> bool:
 
 @cache
 def _number(
-    least: int, most: int, *, optional: bool = False, none_means: StrOrPromise = ""
+    least: int, most: int, *, optional: bool = False, none_means: StrOrPromise = "", is_year: bool = False
 ) -> Callable[[Any], int | None]:
     def convert(value: Any) -> int | None:
         if optional and value in (None, ""):
@@ -440,14 +440,15 @@ def _number(
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidInput(_wanted_number(least, most, none_means if optional else ""))
+            bounds = (str(least), str(most)) if is_year else (f"{least:,}", f"{most:,}")
+            raise InvalidInput(_wanted_number(*bounds, none_means if optional else ""))
         return value
 
     return convert
 
 
-def _wanted_number(least: int, most: int, none_means: StrOrPromise) -> str:
-    bounds = {"least": f"{least:,}", "most": f"{most:,}"}
+def _wanted_number(least: str, most: str, none_means: StrOrPromise) -> str:
+    bounds = {"least": least, "most": most}
     if none_means:
         text = gettext("Give a whole number from %(least)s to %(most)s, or nothing (%(meaning)s).")
         return text % {**bounds, "meaning": none_means}

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import documents, triggers
 from app_scheduler.documents import Document
@@ -204,7 +205,7 @@ def clean_window(
     take("begins", lambda value: _wall(value, zone, is_end=False))
     take("ends", lambda value: _wall(value, zone, is_end=True))
     take("yearly", documents.as_boolean)
-    take("last_year", documents.as_number(1970, 9997, optional=True, none_means="every year"))
+    take("last_year", documents.as_number(1970, 9997, optional=True, none_means=_("every year"), is_year=True))
     take("tags", documents.as_tags)
     take("reason", documents.as_text(MAX_REASON))
     if not errors:

@@ -100,7 +100,7 @@ class TestDocuments:
             ({"yearly": "perhaps"}, "yearly", "true or false"),
             ({"last_year": 2130}, "last_year", "every year"),
             ({"yearly": True, "last_year": 2126}, "last_year", "Give that year or a later one"),
-            ({"yearly": True, "last_year": "x"}, "last_year", "whole number"),
+            ({"yearly": True, "last_year": "x"}, "last_year", "whole number from 1970 to 9997, or nothing (every year)"),
             ({"tags": ["!"]}, "tags", "is not a tag"),
             ({"tags": 7}, "tags", "list of words"),
             ({"reason": "x" * 1001}, "reason", "Shorten it"),
