@@ -175,8 +175,9 @@ class BlackoutAdmin(_ModelAdmin):
         return self._page(
             request,
             "delete.html",
-            _("Delete blackout windows"),
+            _("Delete blackout window") if len(ids) == 1 else _("Delete blackout windows"),
             form=form,
+            count=len(ids),
             names=[row.name for row in queryset[:LISTED]],
             more=max(0, len(ids) - LISTED),
             ids=ids[:1] if request.POST.get("select_across") == "1" else ids,
@@ -206,15 +207,16 @@ class BlackoutAdmin(_ModelAdmin):
 
     def _form_view(self, request: HttpRequest, row: BlackoutWindow | None) -> HttpResponse:
         form = BlackoutForm(request.POST if request.method == "POST" else None, row=row)
-        effect = None
+        before = services.window_document(row) if row is not None else None
+        effect, shown = None, before
         if request.method != "POST":
-            effect = services.window_effect(services.window_document(row)) if row is not None else None
+            effect = services.window_effect(before) if before is not None else None
         elif form.is_valid():
-            before = services.window_document(row) if row is not None else None
             try:
                 if "_preview" not in request.POST:
                     return self._after_saving(request, self._save(request, form, row), is_new=row is None)
-                effect = services.window_effect(services.clean_window(form.document(), allow_over=before))
+                shown = services.clean_window(form.document(), allow_over=before)
+                effect = services.window_effect(shown)
             except BlackoutNotFound as error:
                 self.message_user(request, str(error), messages.WARNING)
                 return HttpResponseRedirect(_url("changelist"))
@@ -231,6 +233,7 @@ class BlackoutAdmin(_ModelAdmin):
             when=when_words(row) if row is not None else "",
             effect=effect,
             is_previewed=request.method != "POST" or "_preview" in request.POST,
+            is_saved=shown == before,
             **_effect_context(effect),
             may_save=may_save,
             may_delete=row is not None and self.has_delete_permission(request, row),
@@ -269,6 +272,7 @@ class BlackoutAdmin(_ModelAdmin):
             "delete.html",
             _("Delete blackout window"),
             form=form,
+            count=1,
             names=[row.name],
             row=row,
             back_url=_url("change", row.pk),

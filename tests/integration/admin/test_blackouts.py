@@ -108,6 +108,39 @@ class TestWindows:
         assert not BlackoutWindow.objects.exists()
         assert 'value="Easter series"' in response.content.decode()
 
+    def test_what_a_saved_window_does_is_no_longer_a_guess(self, client: Client, root: User) -> None:
+        page = change_url(set_window(root))
+        form = client.get(page)
+        assert "What this does" in text_of(form)
+        fields = form.context["form"]
+        data = {name: fields[name].value() or "" for name in fields.fields if name != "yearly"}
+        assert "What this does" in text_of(client.post(page, {**data, "_preview": "1"}))
+        changed = text_of(client.post(page, {**data, "tags": "mail", "_preview": "1"}))
+        assert "What this would do" in changed and "What this does" not in changed
+        assert "What this would do" in text_of(client.post(ADD, {**DATA, "_preview": "1"}))
+
+    def test_one_is_deleted_in_the_singular(self, client: Client, root: User) -> None:
+        rows = [set_window(root, name=name) for name in ("w0", "w1")]
+        ids = [str(row.pk) for row in rows]
+        asked = [
+            text_of(client.get(change_url(rows[0], "delete"))),
+            text_of(client.post(WINDOWS, {"action": "delete_selected", ACTION_CHECKBOX_NAME: ids[:1]})),
+        ]
+        assert all("This window will be deleted." in words and "windows will" not in words for words in asked)
+        both = text_of(client.post(WINDOWS, {"action": "delete_selected", ACTION_CHECKBOX_NAME: ids}))
+        assert "These windows will be deleted." in both
+
+    def test_an_empty_list_says_what_a_window_is_and_leads_to_the_first(self, client: Client, root: User) -> None:
+        viewer = client_of(person("viewer", "view_blackoutwindow"))
+        for each, may_add in ((client, True), (viewer, False)):
+            page = each.get(WINDOWS)
+            assert "A blackout window is a span of time" in text_of(page)
+            assert ("Add the first one" in text_of(page)) == may_add
+        set_window(root)
+        assert "A blackout window is" not in text_of(client.get(WINDOWS))
+        searched = text_of(client.get(WINDOWS, {"q": "nothing"}))
+        assert "No window matches." in searched and "A blackout window is" not in searched
+
     def test_a_stale_form_is_refused(self, client: Client, root: User) -> None:
         row = set_window(root)
         services.change_window(row.pk, {"name": "Mine"}, Actor(root))
