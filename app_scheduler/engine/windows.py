@@ -121,7 +121,8 @@ class Cause:
     def single(self) -> str:
         """The reason of one tick, for the ledger."""
         if self.kind is Kind.SKIP:
-            return with_cause(f"It was skipped by {self.by}" if self.by else "It was skipped", self.reason) + "."
+            # It stands behind the verdict, which says already that the tick was skipped.
+            return with_cause(f"Asked for by {self.by}" if self.by else "Asked for beforehand", self.reason) + "."
         return f"It {self.ending}"
 
     @property

@@ -382,6 +382,15 @@ class TestExplanations:
         found = services.explain("sum", spec.job.next_run_time)
         assert found.sentence == "It will not run then: anna asked to skip this tick: The feed moves."
 
+    def test_a_tick_that_was_skipped_is_not_called_skipped_twice(self, anna: Actor) -> None:
+        make_job()
+        tick = services.skip_next("sum", anna, reason="The feed moves").job.next_run_time
+        assert tick is not None
+        claim(tick + timedelta(seconds=1))
+        found = services.explain("sum", tick)
+        execution = found.execution_id
+        assert found.sentence == f"It did not run: execution {execution} ended Skipped: Asked for by anna: The feed moves."
+
     def test_the_others_are_still_to_come(self, anna: Actor) -> None:
         spec = make_job()
         services.skip_next("sum", anna)

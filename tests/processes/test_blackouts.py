@@ -95,7 +95,7 @@ def test_a_tick_is_skipped_from_a_process_that_does_not_lead(site: Site, tmp_pat
     server.stop()
     (skipped,) = [row for row in stretches(site) if row[0] == "Skipped"]
     assert skipped[2] == datetime.fromisoformat(tick)
-    assert skipped[4] == "It was skipped: Moves."
+    assert skipped[4] == "Asked for beforehand: Moves."
     assert site.rows("SELECT skip_tick FROM app_scheduler_jobspec WHERE job_id = 'tick'") == [(None,)]
 
 

@@ -191,7 +191,7 @@ def test_a_skipped_tick_does_not_move_the_others() -> None:
     now = START + minutes(7)
     decision = decide(spec, now, (), blackout(now=now, skip=START + minutes(7)))
     assert rows(decision) == [("Skipped", 7, 7, 1)]
-    assert decision.entries[0].reason == "It was skipped by anna: Not today."
+    assert decision.entries[0].reason == "Asked for by anna: Not today."
     assert decision.next_run_time == START + minutes(14)
     assert decision.ends_skip
 
@@ -269,7 +269,7 @@ def test_every_tick_has_one_verdict_and_the_right_one(
         swallowed = [name.name for name in windows if list(name.times_between(tick, tick))]
         if kept is not None and tick.astimezone(UTC) == kept.astimezone(UTC):
             skipped = True
-            assert (row_of_it.status, row_of_it.reason) == ("Skipped", "It was skipped by anna: Not today.")
+            assert (row_of_it.status, row_of_it.reason) == ("Skipped", "Asked for by anna: Not today.")
         elif swallowed:
             first = min(swallowed, key=lambda name: (next(w.begins for w in windows if w.name == name), name))
             assert row_of_it.status == "Skipped" and f"“{first}”" in row_of_it.reason

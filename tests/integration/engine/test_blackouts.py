@@ -273,7 +273,7 @@ class TestSkips:
         claim(START + minutes(7))
         claim(START + minutes(14))
         assert rows() == [("Skipped", 7, 1), ("Queued", 14, 1)]
-        assert ExecutionDetail.objects.get(execution__status="Skipped").reason == "It was skipped by anna: Not today."
+        assert ExecutionDetail.objects.get(execution__status="Skipped").reason == "Asked for by anna: Not today."
         spec = JobSpec.objects.get()
         assert (spec.skip_tick, spec.skip_by, spec.skip_reason) == (None, None, "")
 
