@@ -367,7 +367,7 @@ class TestExplanations:
 
     def test_so_does_one_that_is_to_come(self, anna: Actor) -> None:
         spec = make_job()
-        set_window(anna)
+        set_window(anna, lasts=1.5)
         tick = spec.job.next_run_time
         assert tick is not None
         set_window(anna, hours=0.5, name="Later")
