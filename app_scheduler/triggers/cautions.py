@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from apscheduler.triggers.cron.expressions import WEEKDAYS
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from .documents import CENTURY, Document, canonical, end_of, interval_of
+from .expressions import format_expression
 from .schedules import CalendarSchedule, CronSchedule, Schedule, cron_of, schedule_for
 from .values import zone_of
 from .walls import Shift, is_skipped, shift_around, shift_at
@@ -18,7 +20,7 @@ from .words import clock_words, day_words, moment_words
 
 # Once a minute is usual; more often deserves a thought.
 OFTEN = 1_440
-DAY = timedelta(days=1)
+MICROSECOND, HOUR, DAY = timedelta(microseconds=1), timedelta(hours=1), timedelta(days=1)
 YEAR = timedelta(days=366)
 SHORT_MONTH = 28
 
@@ -38,7 +40,7 @@ def warnings_for(document: Mapping[str, Any], *, anchor: datetime, now: datetime
         if child_schedule.next_after(now) is None:
             found.append(gettext("One of the schedules has ended: it does not fire again."))
             continue
-        found += [*_shifts(child, child_schedule, now), *_end(child)]
+        found += [*_shifts(child, child_schedule, now), *_drift(child, child_schedule, now), *_end(child)]
     return list(dict.fromkeys(found))
 
 
@@ -122,6 +124,10 @@ def shifts_between(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[S
         low = high
 
 
+def _coming_shifts(zone: ZoneInfo, now: datetime) -> Iterator[Shift]:
+    return shifts_between(zone, now, min(now, datetime.max.replace(tzinfo=UTC) - CENTURY) + YEAR)
+
+
 def _shifts(document: Document, schedule: Schedule, now: datetime) -> Iterator[str]:
     """Name the coming days on which the wall clock skips or repeats a time of this schedule."""
     zone = schedule.timezone
@@ -134,7 +140,7 @@ def _shifts(document: Document, schedule: Schedule, now: datetime) -> Iterator[s
         return
     if not isinstance(schedule, (CronSchedule, CalendarSchedule)):
         return
-    for shift in shifts_between(zone, now, min(now, datetime.max.replace(tzinfo=UTC) - CENTURY) + YEAR):
+    for shift in _coming_shifts(zone, now):
         low, high = min(shift.before, shift.after), max(shift.before, shift.after)
         wall_in = _wall_in(schedule, low, high)
         if wall_in is None or not _is_live(schedule, shift):
@@ -150,6 +156,52 @@ def _shifts(document: Document, schedule: Schedule, now: datetime) -> Iterator[s
                 "time": clock_words(wall_in),
                 "zone": zone.key,
             }
+
+
+def _drift(document: Document, schedule: Schedule, now: datetime) -> Iterator[str]:
+    """Say when an interval of whole days first leaves its time of day, which those who set one seldom mean."""
+    if document["type"] != "interval" or interval_of(document) % DAY:
+        return
+    zone, first = schedule.timezone, schedule.next_after(now)
+    for shift in _coming_shifts(zone, now):
+        tick = schedule.next_after(shift.instant - MICROSECOND)
+        if first is None or tick is None:
+            return
+        before, after = first.astimezone(zone), tick.astimezone(zone)
+        if before.time() != after.time():
+            fixed = _fixed_time(document, before)
+            by_cron = gettext(
+                "It fires every %(hours)s hours: after the clocks change on %(change)s in %(zone)s it comes at "
+                "%(after)s instead of %(before)s. To keep the time of day use a fixed time, such as "
+                "“%(schedule)s”."
+            )
+            by_calendar = gettext(
+                "It fires every %(hours)s hours: after the clocks change on %(change)s in %(zone)s it comes at "
+                "%(after)s instead of %(before)s. To keep the time of day use a calendar interval, such as "
+                "“%(schedule)s”."
+            )
+            yield (by_cron if fixed["type"] == "cron" else by_calendar) % {
+                "hours": number_format(interval_of(document) // HOUR, force_grouping=True),
+                "change": moment_words(shift.before),
+                "zone": zone.key,
+                "before": clock_words(before),
+                "after": clock_words(after),
+                "schedule": format_expression(fixed),
+            }
+            return
+
+
+def _fixed_time(document: Document, first: datetime) -> Document:
+    """Return the schedule that comes as often as an interval of whole days and keeps the time of its first tick."""
+    days = interval_of(document) // DAY
+    numbers = {"hour": first.hour, "minute": first.minute, "second": first.second}
+    clock = {name: number for name, number in numbers.items() if number or name == "hour"}
+    zone = {"timezone": document["timezone"]} if "timezone" in document else {}
+    if days in (1, 7):
+        weekday = {} if days == 1 else {"day_of_week": WEEKDAYS[first.weekday()]}
+        return {"type": "cron", **weekday, **{name: str(number) for name, number in clock.items()}, **zone}
+    span = {"days": days} if days % 7 else {"weeks": days // 7}
+    return {"type": "calendar", **span, **clock, "start_date": first.date().isoformat(), **zone}
 
 
 def _is_live(schedule: Schedule, shift: Shift) -> bool:

@@ -48,6 +48,12 @@ def add_runs(spec: JobSpec, seconds: list[int], status: str = Status.EXECUTED) -
     )
 
 
+def test_what_the_clocks_do_to_an_interval_of_days_is_among_the_warnings() -> None:
+    (warning,) = services.preview("every 1d from 2026-11-01 09:00").warnings
+    assert warning.startswith("It fires every 24 hours: after the clocks change on 4 Apr 2027 03:00 in ")
+    assert services.preview("cron hour=9").warnings == []
+
+
 # --- other jobs at the same moment --------------------------------------------------------------------------------
 
 

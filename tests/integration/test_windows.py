@@ -100,7 +100,7 @@ class TestDocuments:
             ({"yearly": "perhaps"}, "yearly", "true or false"),
             ({"last_year": 2130}, "last_year", "every year"),
             ({"yearly": True, "last_year": 2126}, "last_year", "Give that year or a later one"),
-            ({"yearly": True, "last_year": "x"}, "last_year", "whole number from 1970 to 9997, or nothing (every year)"),
+            ({"yearly": True, "last_year": "x"}, "last_year", "from 1970 to 9997, or nothing (every year)"),
             ({"tags": ["!"]}, "tags", "is not a tag"),
             ({"tags": 7}, "tags", "list of words"),
             ({"reason": "x" * 1001}, "reason", "Shorten it"),
@@ -388,8 +388,8 @@ class TestExplanations:
         assert tick is not None
         claim(tick + timedelta(seconds=1))
         found = services.explain("sum", tick)
-        execution = found.execution_id
-        assert found.sentence == f"It did not run: execution {execution} ended Skipped: Asked for by anna: The feed moves."
+        said = f"It did not run: execution {found.execution_id} ended Skipped: "
+        assert found.sentence == f"{said}Asked for by anna: The feed moves."
 
     def test_the_others_are_still_to_come(self, anna: Actor) -> None:
         spec = make_job()

@@ -135,6 +135,74 @@ def test_warnings_say_what_will_surprise(expression: str, warning: str) -> None:
         assert warning in warnings_for(parse_expression(expression), anchor=NOW, now=NOW)
 
 
+BY_THE_CLOCK = (
+    "It fires every {} hours: after the clocks change on {} in Australia/Sydney it comes at {} instead of {}. "
+    "To keep the time of day use a {}, such as “{}”."
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "hours", "change", "times", "kind", "instead"),
+    [
+        ("every 1d", "24", "4 Oct 2026 02:00", ("11:00", "10:00"), "fixed time", "cron hour=10"),
+        ("every 24h from 2026-11-01", "24", "4 Apr 2027 03:00", ("23:00", "00:00"), "fixed time", "cron hour=0"),
+        (
+            "every 1w from 2026-09-07 09:30",
+            "168",
+            "4 Oct 2026 02:00",
+            ("10:30", "09:30"),
+            "fixed time",
+            "cron day_of_week=mon hour=9 minute=30",
+        ),
+        (
+            "every 2d from 2026-09-05 09:00:05 in Australia/Sydney",
+            "48",
+            "4 Oct 2026 02:00",
+            ("10:00:05", "09:00:05"),
+            "calendar interval",
+            "calendar days=2 hour=9 second=5 in Australia/Sydney from 2026-09-05",
+        ),
+        # It begins after the first change; only the second moves it.
+        (
+            "every 26w from 2026-10-05 12:00",
+            "4,368",
+            "4 Apr 2027 03:00",
+            ("11:00", "12:00"),
+            "calendar interval",
+            "calendar weeks=26 hour=12 from 2026-10-05",
+        ),
+    ],
+)
+def test_an_interval_of_whole_days_is_warned_of_leaving_its_time_of_day(
+    expression: str, hours: str, change: str, times: tuple[str, str], kind: str, instead: str
+) -> None:
+    with translation.override("en"), override_settings(TIME_ZONE="Australia/Sydney"):
+        warnings = warnings_for(parse_expression(expression), anchor=NOW, now=NOW)
+        assert warnings == [BY_THE_CLOCK.format(hours, change, *times, kind, instead)]
+        document = parse_expression(instead)
+        coming = triggers.upcoming(document, anchor=NOW, after=NOW, count=500)
+        assert {f"{tick:%H:%M:%S}".removesuffix(":00") for tick in coming} == {times[1]}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "every 1d in UTC",
+        "every 1d in Asia/Kathmandu",
+        "every 25h",
+        "every 12h",
+        # Before the clocks change it has ended; when they changed it had not begun; 365 days later they show the same.
+        "every 1d until 2026-09-30",
+        "every 1d from 2028-01-01",
+        "every 365d",
+    ],
+)
+def test_an_interval_that_keeps_its_time_of_day_or_has_none_is_not(expression: str) -> None:
+    with override_settings(TIME_ZONE="Australia/Sydney"):
+        warnings = warnings_for(parse_expression(expression), anchor=NOW, now=NOW)
+        assert not [warning for warning in warnings if "clocks change" in warning]
+
+
 @pytest.mark.parametrize(
     "expression", ["every 1h", "0 3 * * mon-fri", "0 * * * *", "*/5 * * * *", "@monthly", "0 3 L * *", "0 0 31 * mon"]
 )
