@@ -16,6 +16,7 @@ from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.columns import job_link, moment
 from app_scheduler.admin.history import label_of, shown
 from app_scheduler.admin.jobacts import JobActs, lines_of
+from app_scheduler.admin.outlook import forgotten_words
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.models import JobSpec
 
@@ -68,6 +69,7 @@ class JobCode(JobActs):
         job_id = job_id_of(object_id)
         revision = request.POST.get("revision", "")
         try:
+            before = services.get_job(job_id)
             spec = services.revert_to_code(
                 job_id,
                 self.actor(request),
@@ -81,7 +83,7 @@ class JobCode(JobActs):
         text = (
             gettext("{job} is partly as the code asks again.") if rest else gettext("{job} is as the code asks again.")
         )
-        self.say(request, format_html(text, job=job_link(job_id, spec.name)))
+        self.say(request, format_html(text, job=job_link(job_id, spec.name)), forgotten_words(before, spec))
         return self.back(request, job_id)
 
     def deleted_view(self, request: HttpRequest) -> HttpResponse:

@@ -23,7 +23,7 @@ from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.jobcode import JobCode, difference_rows
 from app_scheduler.admin.joblist import JobRow, running_counts
 from app_scheduler.admin.jobrepairs import JobRepairs
-from app_scheduler.admin.outlook import runs_next
+from app_scheduler.admin.outlook import forgotten_words, runs_next
 from app_scheduler.admin.schedulepanel import TriggerPreview, document_preview, trigger_preview
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import (
@@ -111,7 +111,7 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             form = JobForm(request.POST, **options)
             saved = form.save(self.actor(request)) if form.is_valid() else None
             if saved is not None:
-                return self._after_saving(request, saved, is_new=spec is None)
+                return self._after_saving(request, saved, before=spec)
             panel = trigger_preview(request.POST, spec)
         context = self._about(request, job) if job is not None else {}
         title = gettext("Change job") if spec else gettext("Add job")
@@ -136,16 +136,16 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
         form.show_faults(panel.faults)
         return form, panel
 
-    def _after_saving(self, request: HttpRequest, spec: JobSpec, *, is_new: bool) -> HttpResponse:
+    def _after_saving(self, request: HttpRequest, spec: JobSpec, *, before: JobSpec | None) -> HttpResponse:
         link = job_link(spec.job_id, spec.name)
-        done = format_html(gettext("{job} was added.") if is_new else gettext("{job} was saved."), job=link)
+        done = format_html(gettext("{job} was saved.") if before else gettext("{job} was added."), job=link)
         following = moment(runs_next(spec), zone=zone_of(spec))
         when = (
             gettext("Next run %(when)s, %(exact)s.") % {"when": following.relative, "exact": following.short}
             if following
             else ""
         )
-        self.say(request, done, when)
+        self.say(request, done, when, forgotten_words(before, spec))
         if "_saverun" in request.POST:
             try:
                 (execution,) = services.run_now([spec.job_id], self.actor(request))

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from app_scheduler.admin.columns import short_time
+from app_scheduler import services
+from app_scheduler.admin.columns import short_time, zone_of
 from app_scheduler.engine.windows import Cause, Kind
 from app_scheduler.models import JobSpec
 from app_scheduler.services import ScheduleExceptions, skip_to_come
@@ -68,6 +69,15 @@ def _skip_words(spec: JobSpec, tick: datetime, zone: tzinfo, now: datetime) -> s
     else:
         words = gettext("Skips the tick at %(tick)s.") % {"tick": when}
     return f"{words} “{spec.skip_reason}”" if spec.skip_reason else words
+
+
+def forgotten_words(before: JobSpec | None, after: JobSpec) -> str:
+    """Return that a change of its schedule has made a job forget the tick that it was to skip, or ""."""
+    tick = services.forgotten_skip(before, after) if before is not None else None
+    if before is None or tick is None:
+        return ""
+    words = gettext("The skip of the tick at %(tick)s is forgotten: its schedule is another now.")
+    return words % {"tick": short_time(tick.astimezone(zone_of(before)), timezone.now())}
 
 
 def runs_next(spec: JobSpec) -> datetime | None:

@@ -64,6 +64,7 @@ from app_scheduler.services.repairs import (
 )
 from app_scheduler.services.scheduling import SchedulerStatus, pause_all, resume_all, status
 from app_scheduler.services.skips import (
+    forgotten_skip,
     skip_next,
     skip_next_of,
     skip_to_come,
@@ -135,6 +136,7 @@ __all__ = [
     "due_jobs",
     "excepted",
     "explain",
+    "forgotten_skip",
     "get_execution",
     "get_job",
     "get_window",

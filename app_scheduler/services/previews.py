@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from app_scheduler import triggers
 from app_scheduler.documents import Document
 from app_scheduler.engine.queue import utc_now
+from app_scheduler.engine.skipping import skip_to_come
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
 from app_scheduler.services.collisions import Collision, find_collision
@@ -21,6 +22,7 @@ from app_scheduler.services.durations import usual_duration
 from app_scheduler.services.excepted import blackout_warnings, excepted
 from app_scheduler.services.jobs import MAX_PREVIEW, upcoming_ticks
 from app_scheduler.triggers.rates import rate_words
+from app_scheduler.triggers.words import moment_words
 
 #: How many of the next ticks are looked at for other jobs, and how many that are gone are named.
 NEAR = 10
@@ -32,13 +34,14 @@ class Difference:
     """What a job did until now: its sentence, its rate, and which of the ticks are other ones.
 
     ``gone`` are ticks that will not come, in their order, at most ``NEAR`` of them; ``new`` are those that would not
-    have come.
+    have come. ``forgotten`` is the tick that somebody asked to skip, in its zone, or None.
     """
 
     description: str
     rate: str
     gone: list[datetime]
     new: frozenset[datetime]
+    forgotten: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,10 @@ def preview(
     words = tags if tags is not None else spec.words if spec is not None else []
     held_back = excepted(ticks, spec if same else None, words)
     cautions = [*blackout_warnings(held_back, is_all=len(ticks) < count), *cautions]
+    difference = None if spec is None or same else _difference(spec, ticks, moment)
+    if difference is not None and difference.forgotten is not None:
+        words = gettext("The skip of the tick at %(tick)s will be forgotten: another schedule has other ticks.")
+        cautions = [words % {"tick": moment_words(difference.forgotten)}, *cautions]
     return Preview(
         trigger=document,
         description=triggers.describe(document),
@@ -118,7 +125,7 @@ def preview(
         rate=rate_words(document, anchor=anchor, now=moment),
         cautions=[*at_once, *cautions],
         collision=find_collision(document, ticks[:NEAR], besides=spec.job_id if spec is not None else None),
-        difference=None if spec is None or same else _difference(spec, ticks, moment),
+        difference=difference,
     )
 
 
@@ -156,12 +163,14 @@ def _difference(spec: JobSpec, ticks: Sequence[datetime], now: datetime) -> Diff
     except InvalidInput:
         # What is stored cannot be read, which the page says elsewhere.
         return None
+    skip = skip_to_come(spec, utc_now())
+    forgotten = None if skip is None else skip.astimezone(old.timezone)
     if spec.state != JobState.SCHEDULED or not ticks:
         # What a paused or broken job would have done is no loss of the change.
-        return Difference(description, rate, [], frozenset())
+        return Difference(description, rate, [], frozenset(), forgotten)
     coming = {tick.astimezone(UTC) for tick in ticks}
     last, zone = max(coming), ticks[0].tzinfo
     before = [tick.astimezone(UTC) for tick in upcoming_ticks(spec, count=len(ticks) + NEAR)]
     gone = [tick.astimezone(zone) for tick in before if tick not in coming and tick <= last]
     new = {tick for tick in coming if tick not in before and old.next_after(tick - MICROSECOND) != tick}
-    return Difference(description, rate, gone[:NEAR], frozenset(new))
+    return Difference(description, rate, gone[:NEAR], frozenset(new), forgotten)

@@ -20,6 +20,7 @@ from app_scheduler.services.audit import MAX_REASON, Actor, log_jobs, names_of, 
 from app_scheduler.services.jobs import get_job
 
 __all__ = [
+    "forgotten_skip",
     "skip_next",
     "skip_next_of",
     "skip_to_come",
@@ -93,6 +94,13 @@ def skipping_would(spec: JobSpec) -> tuple[datetime | None, datetime | None]:
     following = schedule.next_after(tick)
     mine = [window for window in windows if window.is_for(spec.words)]
     return tick, None if following is None else next_free(schedule, following, mine)
+
+
+def forgotten_skip(before: JobSpec, after: JobSpec) -> datetime | None:
+    """Return the tick that a job was to skip until its schedule was changed, or None. ``before`` is as it was read."""
+    if before.trigger == after.trigger or after.skip_tick is not None:
+        return None
+    return skip_to_come(before, utc_now())
 
 
 def why_no_skip(spec: JobSpec) -> str:

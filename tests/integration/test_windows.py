@@ -354,6 +354,20 @@ class TestSkips:
         assert services.change_job("sum", {"name": "Other"}, anna).skip_tick is not None
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_the_preview_of_another_schedule_says_that_a_skip_is_forgotten(is_paused: bool) -> None:
+    make_job()
+    spec = services.skip_next("sum", Actor())
+    if is_paused:
+        spec = services.pause_job("sum", Actor())
+    assert spec.skip_tick is not None
+    found = services.preview("every 2h", spec=spec)
+    assert found.difference is not None
+    assert found.difference.forgotten == spec.skip_tick
+    assert [words for words in found.warnings if "will be forgotten" in words]
+    assert not [words for words in services.preview("every 1h", spec=spec).warnings if "forgotten" in words]
+
+
 class TestExplanations:
     def test_a_swallowed_tick_names_the_window_and_who_set_it(self, anna: Actor) -> None:
         make_job()

@@ -290,6 +290,20 @@ class TestSkips:
         response = getattr(client, method)(url_of("sum", "skip_next"), follow=True)
         assert "Resume it first" in messages_of(response)[0]
 
+    def test_another_schedule_says_that_the_skip_is_forgotten(self, client: Client, root: User) -> None:
+        make_job()
+        services.skip_next("sum", Actor(root))
+        assert "forgotten" not in text_of(client.get(url_of("sum")))
+        same = client.post(url_of("sum"), form_data(client, url_of("sum"), name="Sum"), follow=True)
+        assert "forgotten" not in messages_of(same)[0]
+        data = form_data(client, url_of("sum"), expression="every 2h")
+        shown = text_of(client.post(url_of("sum"), {**data, "_preview": "1"}))
+        assert re.search(r"The skip of the tick at \d+ \w+ \d{4} [\d:]+ will be forgotten", shown)
+        saved = messages_of(client.post(url_of("sum"), data, follow=True))[0]
+        assert re.search(r"The skip of the tick at \w+ \d+ \w+ [\d:]+ is forgotten: its schedule is another", saved)
+        again = form_data(client, url_of("sum"), expression="every 3h")
+        assert "forgotten" not in messages_of(client.post(url_of("sum"), again, follow=True))[0]
+
     def test_a_second_time_says_that_it_does_already(self, client: Client, root: User) -> None:
         make_job()
         services.skip_next("sum", Actor(root))
