@@ -21,6 +21,7 @@ from django.db.models.functions import Right
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, override
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.conf import console_settings
@@ -120,11 +121,13 @@ def email_failure_digest(recipients: Sequence[str], hours: int, send_when_empty:
     addresses = _checked(recipients)
     if not 1 <= hours <= MAX_HOURS:
         raise ValueError(f"hours is {hours:,}. Give a whole number between 1 and {MAX_HOURS:,}.")
-    digest = collect(timezone.now(), hours)
-    if digest.is_empty and not send_when_empty:
-        logger.info("Nothing failed and no tick was missed in the last %d hours: nothing to send", hours)
-        return digest, 0
-    message = compose(digest, addresses)
+    # Its readers are known by their addresses alone; by hand it may have been asked for in any language.
+    with override(settings.LANGUAGE_CODE):
+        digest = collect(timezone.now(), hours)
+        if digest.is_empty and not send_when_empty:
+            logger.info("Nothing failed and no tick was missed in the last %d hours: nothing to send", hours)
+            return digest, 0
+        message = compose(digest, addresses)
     message.send()
     logger.info("Sent %d failures to %d addresses", digest.failures, len(addresses))
     return digest, len(addresses)
@@ -258,7 +261,8 @@ def place_of(traceback: str) -> str:
     base = getattr(settings, "BASE_DIR", None)
     if base and Path(file).is_relative_to(base):
         file = str(Path(file).relative_to(base))
-    return f"{file}, line {own[-1]['line']}, in {own[-1]['function']}"
+    values = {"file": file, "line": own[-1]["line"], "function": own[-1]["function"]}
+    return gettext("%(file)s, line %(line)s, in %(function)s") % values
 
 
 def _is_library(file: str) -> bool:

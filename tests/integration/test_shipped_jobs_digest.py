@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from pytest_django import Settings
 
@@ -117,6 +117,25 @@ def test_the_first_and_the_last_time_are_told_in_the_sites_time_zone(settings: S
     for part in parts():
         assert moments[0] in part and moments[2] in part
         assert moments[1] not in part
+
+
+@pytest.mark.parametrize("asked_in", ["en", "fr"])
+def test_it_is_in_the_sites_language_whoever_asks_for_it(settings: Settings, asked_in: str) -> None:
+    settings.LANGUAGE_CODE = "de"
+    make_job()
+    make_execution()
+    make_execution(status=Status.TIMED_OUT, fingerprint="", traceback=None)
+    make_execution(status=Status.MISSED, tick_count=3)
+    with translation.override(asked_in):
+        email_failure_digest(OPS)
+        assert translation.get_language() == asked_in
+    assert sent().subject == "[Console] 2 Fehlschläge geplanter Jobs, 3 verpasste Termine"
+    for part in parts():
+        assert "Geplante Jobs von" in part
+        assert "2 Fehlschläge" in part and "3 verpasste Termine" in part
+        assert "/srv/shop/orders/jobs.py, Zeile 12, in send_orders" in part
+        assert "1 × Zeitlimit überschritten" in part
+    assert '<html lang="de">' in html()
 
 
 def test_what_failed_before_the_time_asked_about_is_left_out() -> None:
