@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 class AppSchedulerConfig(AppConfig):
     name = "app_scheduler"
-    verbose_name = _("Schedules")
+    verbose_name = _("Scheduler")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

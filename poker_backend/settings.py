@@ -20,7 +20,7 @@ CSRF_TRUSTED_ORIGINS = environment.names("CSRF_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     # Before the admin and before the apps whose admin it extends, so that its templates are found first.
     "app_scheduler.apps.AppSchedulerConfig",
-    "django.contrib.admin",
+    "poker_backend.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
