@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
@@ -342,12 +342,14 @@ def state_of(row: BlackoutWindow) -> tuple[Pill, str]:
     now = timezone.now()
     found = services.next_time(row, now)
     if found is None:
-        return Pill("finished", gettext("Over")), ""
+        return Pill("finished", pgettext("blackout window", "Over")), ""
     begins, ends = found
     if begins <= now:
-        return Pill("skipped", gettext("On")), gettext("until %(moment)s") % {"moment": short_time(ends, now)}
+        return Pill("skipped", pgettext("blackout window", "On")), gettext("until %(moment)s") % {
+            "moment": short_time(ends, now)
+        }
     coming = moment(begins, zone=begins.tzinfo, now=now)
-    return Pill("scheduled", gettext("To come")), coming.relative if coming else ""
+    return Pill("scheduled", pgettext("blackout window", "To come")), coming.relative if coming else ""
 
 
 def _effect_context(effect: WindowEffect | None) -> dict[str, Any]:

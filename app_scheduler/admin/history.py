@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.admin.models import ADDITION, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob
 
@@ -86,7 +86,7 @@ def _entry(entry: LogEntry) -> HistoryEntry:
     if not detail:
         text = _MOMENT.sub(_local, entry.get_change_message()) or _verb(entry.action_flag)
     elif entry.action_flag == ADDITION:
-        text = gettext("Created")
+        text = pgettext("act", "Created")
     else:
         text = gettext("Changed %(fields)s") % {"fields": ", ".join(label_of(name) for name in names)}
     return HistoryEntry(
@@ -119,8 +119,8 @@ def _detail(message: str) -> dict[str, Any]:
 
 def _verb(flag: int) -> str:
     if flag == ADDITION:
-        return gettext("Created")
-    return gettext("Deleted") if flag == DELETION else gettext("Changed")
+        return pgettext("act", "Created")
+    return pgettext("act", "Deleted") if flag == DELETION else pgettext("act", "Changed")
 
 
 def label_of(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import Client
-from django.utils.translation import gettext, override, to_language
+from django.utils.translation import gettext, override, pgettext, to_language
 
 from app_scheduler import documents, services
 from app_scheduler.models import JobSpec, JobState
@@ -90,3 +90,22 @@ def test_what_the_engine_writes_down_is_english(language: str) -> None:
     spec = services.get_job("sum")
     assert spec.state == JobState.BROKEN
     assert spec.state_reason == "kwargs.a: “many” is not a whole number. Give one such as 5."
+
+
+def test_a_word_with_two_meanings_is_two_messages(client: Client, language: str) -> None:
+    make_job()
+    (execution,) = services.run_now(["sum"], Actor())
+    calendar = client.get(f"{LIST}calendar/")
+    page = client.get(f"/admin/django_apscheduler/djangojobexecution/{execution}/change/")
+    asked = client.get(url_of("sum", "pause"))
+    with override(language):
+        assert f'aria-label="{pgettext("day, week or month", "View")}"' in calendar.content.decode()
+        assert f">{pgettext('execution', 'Cancel')}</button>" in page.content.decode()
+        assert f">{pgettext('leave the page', 'Cancel')}</a>" in asked.content.decode()
+
+
+def test_the_words_with_two_meanings_differ_in_german() -> None:
+    with override("de"):
+        assert pgettext("day, week or month", "View") != gettext("View"), "the admin's own is a verb"
+        assert pgettext("leave the page", "Cancel") != pgettext("execution", "Cancel")
+        assert pgettext("page of a list", "Before") != pgettext("change", "Before")
