@@ -154,7 +154,11 @@ def span_words(span: Mapping[str, Any]) -> str:
 
 def _every(span: Mapping[str, Any]) -> str:
     given = [(unit, span[unit]) for unit in _SPAN_UNITS if span.get(unit)]
-    if len(given) == 1 and given[0][1] == 1:
+    if len(given) > 1:
+        return gettext("Every %(span)s") % {"span": span_words(span)}
+    # “Every” agrees with the unit in many languages, so each unit has a message of its own.
+    ((unit, number),) = given
+    if number == 1:
         singles = {
             "years": gettext("Every year"),
             "months": gettext("Every month"),
@@ -164,8 +168,17 @@ def _every(span: Mapping[str, Any]) -> str:
             "minutes": gettext("Every minute"),
             "seconds": gettext("Every second"),
         }
-        return singles[given[0][0]]
-    return gettext("Every %(span)s") % {"span": span_words(span)}
+        return singles[unit]
+    several = {
+        "years": ngettext("Every %(number)d year", "Every %(number)d years", number),
+        "months": ngettext("Every %(number)d month", "Every %(number)d months", number),
+        "weeks": ngettext("Every %(number)d week", "Every %(number)d weeks", number),
+        "days": ngettext("Every %(number)d day", "Every %(number)d days", number),
+        "hours": ngettext("Every %(number)d hour", "Every %(number)d hours", number),
+        "minutes": ngettext("Every %(number)d minute", "Every %(number)d minutes", number),
+        "seconds": ngettext("Every %(number)d second", "Every %(number)d seconds", number),
+    }
+    return several[unit] % {"number": number}
 
 
 def _calendar(document: Document) -> str:

@@ -109,6 +109,25 @@ def test_what_cannot_be_read_still_has_a_sentence(document: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize(
+    ("expression", "sentences"),
+    [
+        ("every 5m", ("Alle 5 Minuten", "Toutes les 5 minutes", "Cada 5 minutos")),
+        ("every 2d", ("Alle 2 Tage", "Tous les 2 jours", "Cada 2 días")),
+        ("every 1d", ("Jeden Tag", "Tous les jours", "Cada día")),
+        ("every 3w", ("Alle 3 Wochen", "Toutes les 3 semaines", "Cada 3 semanas")),
+        ("every 1h 30m", ("Alle 1 Stunde 30 Minuten", "À intervalles de 1 heure 30 minutes", "Cada 1 hora 30 minutos")),
+        ("calendar years=2 hour=9", ("Alle 2 Jahre um 09:00 Uhr", "Tous les 2 ans à 09:00", "Cada 2 años a las 09:00")),
+    ],
+)
+def test_every_agrees_with_its_unit(expression: str, sentences: tuple[str, str, str]) -> None:
+    said = []
+    for language in ("de", "fr", "es"):
+        with translation.override(language):
+            said.append(describe(parse_expression(expression)).replace("\xa0", " "))
+    assert tuple(said) == sentences
+
+
+@pytest.mark.parametrize(
     ("expression", "warning"),
     [
         ("every 1s", "Fires 86,400 times a day."),
