@@ -14,6 +14,7 @@ from app_scheduler import services
 from app_scheduler.admin.columns import short_time, zone_of
 from app_scheduler.engine.windows import Cause, Kind
 from app_scheduler.models import JobSpec
+from app_scheduler.quoting import in_quotes
 from app_scheduler.services import ScheduleExceptions, skip_to_come
 
 
@@ -68,7 +69,7 @@ def _skip_words(spec: JobSpec, tick: datetime, zone: tzinfo, now: datetime) -> s
         words = gettext("Skips the tick at %(tick)s, as %(who)s asked.") % {"tick": when, "who": spec.skip_by}
     else:
         words = gettext("Skips the tick at %(tick)s.") % {"tick": when}
-    return f"{words} “{spec.skip_reason}”" if spec.skip_reason else words
+    return f"{words} {in_quotes(spec.skip_reason)}" if spec.skip_reason else words
 
 
 def forgotten_words(before: JobSpec | None, after: JobSpec) -> str:

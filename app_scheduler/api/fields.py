@@ -14,6 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from app_scheduler.quoting import in_quotes
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
@@ -95,7 +97,7 @@ class ChoicesField(serializers.MultipleChoiceField):
     def __init__(self, choices: Iterable[str], **options: Any) -> None:
         self.names = list(choices)
         super().__init__(choices=self.names, required=False, **options)
-        listed = ", ".join(f"“{name}”" for name in self.names)
+        listed = ", ".join(in_quotes(name) for name in self.names)
         self.error_messages["invalid_choice"] = in_time(
             lambda: gettext("“{input}” is not one of them. Use %(names)s.") % {"names": listed}
         )

@@ -25,6 +25,7 @@ from app_scheduler.engine.windows import (
 )
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
+from app_scheduler.quoting import in_quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def blackout_warnings(ticks: Sequence[ExceptedTick], *, is_all: bool) -> list[st
     """Return what to know of ticks that will not run; ``is_all`` says that the schedule has no others."""
     swallowed = [each for each in ticks if each.cause is not None and each.cause.kind is Kind.BLACKOUT]
     if swallowed and is_all and len(swallowed) == len(ticks):
-        names = ", ".join(dict.fromkeys(f"“{each.cause.name}”" for each in swallowed if each.cause))
+        names = ", ".join(dict.fromkeys(in_quotes(each.cause.name) for each in swallowed if each.cause))
         return [
             gettext("It never runs: each of its ticks falls into a blackout (%(names)s). Choose another time.")
             % {"names": names}

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from app_scheduler.quoting import in_quotes
+
 #: A JSON value: None, bool, int, float, str, list or dict with text keys.
 Json = Any
 
@@ -30,7 +32,7 @@ class NotJson(Refused):
 
 
 def quote(value: object) -> str:
-    """Return ``value`` in curly quotes, short enough for a message. Never fails."""
+    """Return ``value`` in quotation marks, short enough for a message. Never fails."""
     if isinstance(value, str):
         text = value
     else:
@@ -39,7 +41,7 @@ def quote(value: object) -> str:
         except (TypeError, ValueError, RecursionError):
             text = gettext("a value of the type %(type)s") % {"type": type(value).__name__}
     text = text.encode("utf-8", "replace").decode().replace("\0", "\\0")
-    return f"“{text if len(text) <= 60 else text[:57] + '…'}”"
+    return in_quotes(text if len(text) <= 60 else text[:57] + "…")
 
 
 def listed(items: Iterable[object], limit: int = 12) -> str:

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.translation import gettext, gettext_lazy
 
+from app_scheduler.quoting import in_quotes
+
 # APScheduler's cron fields begin at 1970, and nothing is scheduled before it. The upper end is datetime's own.
 MIN_YEAR, MAX_YEAR = 1970, 9999
 
@@ -37,7 +39,7 @@ def shown(value: object) -> str:
     except Exception:
         text = type(value).__name__
     text = "".join(char if char.isprintable() else "�" for char in text[: _SHOWN + 1])
-    return f"“{text[:_SHOWN]}…”" if len(text) > _SHOWN else f"“{text}”"
+    return in_quotes(f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text)
 
 
 def grouped(number: int) -> str:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "app_scheduler"
 
 #: From the ground up. A room may import from its own floor and from those below.
 FLOORS = (
-    {"exceptions", "conf"},
+    {"exceptions", "conf", "quoting"},
     {"signature", "triggers"},
     {"registry"},
     {"querysets", "models", "migrations"},

@@ -73,11 +73,12 @@ def test_a_fault_is_told_in_the_language_of_whoever_asks(client: Client, languag
     with override("en"):
         english = documents.fault_of(spec)
     with override(language):
+        quoted = gettext("“%(text)s”") % {"text": "many"}
         refusal = gettext("%(value)s is not a whole number. Give one such as %(example)s.")
         fault = documents.fault_of(spec)
     assert english is not None
     assert fault is not None
-    assert fault.errors == {"kwargs.a": [refusal % {"value": "“many”", "example": "5"}]}
+    assert fault.errors == {"kwargs.a": [refusal % {"value": quoted, "example": "5"}]}
 
 
 def test_what_the_engine_writes_down_is_english(language: str) -> None:
@@ -109,3 +110,25 @@ def test_the_words_with_two_meanings_differ_in_german() -> None:
         assert pgettext("day, week or month", "View") != gettext("View"), "the admin's own is a verb"
         assert pgettext("leave the page", "Cancel") != pgettext("execution", "Cancel")
         assert pgettext("page of a list", "Before") != pgettext("change", "Before")
+
+
+def test_what_is_quoted_stands_in_the_quotation_marks_of_the_language(client: Client, language: str) -> None:
+    marks = {"de": "„…“", "fr": "«\xa0…\xa0»"}.get(language, "“…”")
+    quoted = marks.replace("…", "{}").format
+    # The text of a page has each run of spaces as one.
+    shown = marks.replace("\xa0", " ").replace("…", "{}").format
+    make_job()
+    services.pause_job("sum", Actor(), reason="The feed moves")
+    assert shown("The feed moves") in text_of(client.get(LIST))
+    assert shown("The feed moves") in text_of(client.get(url_of("sum")))
+    bad = {
+        "function": "tests.probe.jobs.add",
+        "kwargs": {"a": "many"},
+        "trigger": {"type": "interval", "hours": "soon"},
+    }
+    answer = client.post("/api/jobs/", bad, "application/json").json()
+    assert quoted("many") in answer["kwargs.a"][0]
+    assert quoted("soon") in answer["trigger.hours"][0]
+    services.resume_job("sum", Actor())
+    services.skip_next("sum", Actor(), reason="Not today")
+    assert shown("Not today") in text_of(client.get(LIST))
