@@ -136,6 +136,28 @@ MEASURES: Mapping[str, Measure] = {
         {"full": (Case(count=10_000),), "quick": (Case(count=1000),), "tiny": (Case(count=20, stored=10),)},
         ("ours",),
     ),
+    "pages": Measure(
+        "The admin's pages over a long past",
+        "less",
+        {
+            f"{page}_{unit}": Figure(f"{title}, {unit}")
+            for page, title in (
+                ("jobs", "jobs"),
+                ("executions", "executions"),
+                ("errors", "executions that failed"),
+                ("job", "a job"),
+                ("execution", "an execution"),
+                ("index", "the admin's index"),
+            )
+            for unit in ("ms", "queries")
+        },
+        {
+            "full": (Case(count=500_000, stored=1000), Case(count=5_000_000, stored=10_000)),
+            "quick": (Case(count=50_000, stored=1000),),
+            "tiny": (Case(count=100, stored=10),),
+        },
+        ("ours", "stock"),
+    ),
 }
 
 
