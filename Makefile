@@ -27,7 +27,7 @@ MANAGE_MESSAGES = DEBUG=1 DATABASE_URL=sqlite://:memory: APP_SCHEDULER_AUTOSTART
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-sqlite test-postgres test-processes test-browser lint fmt messages bench chaos setup clean chromium
+.PHONY: help run test test-sqlite test-postgres test-processes test-browser lint fmt messages pictures bench chaos setup clean chromium
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ messages: $(RUNTIME)  ## Extract the strings of the catalogues again and compile
 	@command -v msgfmt >/dev/null && command -v xgettext >/dev/null || { echo "GNU gettext is needed: xgettext, msgmerge and msgfmt. On Debian and Ubuntu: sudo apt-get install gettext" >&2; exit 1; }
 	$(MANAGE_MESSAGES) makemessages $(addprefix --locale ,$(LANGUAGES)) --no-wrap --no-location --no-obsolete --ignore '.venv*' --ignore tests
 	$(MANAGE_MESSAGES) compilemessages $(addprefix --locale ,$(LANGUAGES)) --ignore '.venv*'
+
+pictures: $(DEVELOPMENT)  ## Take the pictures of docs/ again, of a site with made-up data; needs Chromium
+	$(BIN)/python -m tests.pictures
 
 bench: $(DEVELOPMENT)  ## Measure the speed beside plain django-apscheduler: BENCH="drain idle", BENCH_QUICK=1, BENCH_MEMORY=1000000
 	$(BIN)/python -m tests.benchmarks run $(if $(BENCH_QUICK),--scale quick --repeat 1) \
