@@ -35,6 +35,8 @@ SETTINGS: Mapping[str, Any] = {
     "PG_DUMP": "pg_dump",
     # The site's own address, such as https://console.example.com, for links in e-mails. Without it they have none.
     "BASE_URL": "",
+    # The release of the site's code, such as a version or a commit. Pages then say what began to fail after a deploy.
+    "RELEASE": "",
     # Rows and bytes that one import may hold.
     "IMPORT_MAX_ROWS": 20_000,
     "IMPORT_MAX_BYTES": 10 * 1024 * 1024,
@@ -106,6 +108,10 @@ class ConsoleSettings:
     @property
     def base_url(self) -> str:
         return str(self._get("BASE_URL")).rstrip("/")
+
+    @property
+    def release(self) -> str:
+        return str(self._get("RELEASE") or "").strip()
 
     @property
     def import_max_rows(self) -> int:

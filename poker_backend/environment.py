@@ -31,6 +31,8 @@ LIBPQ_NAMES = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASS
 
 #: Variables of the console that hold comma-separated lists.
 CONSOLE_LISTS = {"APP_SCHEDULER_ALLOWED_COMMANDS", "APP_SCHEDULER_ALLOWED_URL_HOSTS"}
+#: Those that are text even where it reads as JSON: release 1.10 is not 1.1.
+CONSOLE_TEXTS = {"APP_SCHEDULER_RELEASE"}
 
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
 
@@ -152,10 +154,16 @@ def proxy_header() -> tuple[str, str] | None:
 def console_settings() -> dict[str, Any]:
     """Return every APP_SCHEDULER_* variable as a setting: a list, JSON where it reads as JSON, or else its text."""
     return {
-        name: names(name) if name in CONSOLE_LISTS and not value.startswith("[") else _json_or_text(value)
+        name: _console_setting(name, value)
         for name, value in os.environ.items()
         if name.startswith("APP_SCHEDULER_") and value
     }
+
+
+def _console_setting(name: str, value: str) -> Any:
+    if name in CONSOLE_TEXTS:
+        return value
+    return names(name) if name in CONSOLE_LISTS and not value.startswith("[") else _json_or_text(value)
 
 
 def _json_or_text(value: str) -> Any:

@@ -43,6 +43,7 @@ from app_scheduler.engine.jobstore import SpecJobStore
 from app_scheduler.engine.lease import Lease, ensure_lease, read_lease
 from app_scheduler.engine.queue import give_back, utc_now
 from app_scheduler.engine.recorder import Recorder
+from app_scheduler.engine.releases import note_release
 from app_scheduler.engine.runner import Outcome, Run
 from app_scheduler.engine.wakeup import Doorbell
 from app_scheduler.engine.watchdog import Watchdog, Watched, stack_of
@@ -385,6 +386,7 @@ class LoopScheduler(BackgroundScheduler):
     def _prepare(self) -> None:
         """Do what each serving process does once: join, and bring the jobs that the code asks for into the table."""
         ensure_lease()
+        note_release(utc_now())
         self._doorbell.listen()
         self._beat()
         registry.discover()

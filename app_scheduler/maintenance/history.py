@@ -17,7 +17,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 from app_scheduler import current_execution
 from app_scheduler.engine.queue import timestamp
 from app_scheduler.engine.sql import among
-from app_scheduler.models import ExecutionDetail, FailureGroup, HourTally, JobDay, JobSpec, Status
+from app_scheduler.models import ExecutionDetail, FailureGroup, HourTally, JobDay, JobSpec, Release, Status
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,13 @@ def delete_old_executions(days: int, keep_per_job: int, batch_size: int) -> Dele
 
 
 def _delete_sums(cutoff: datetime) -> None:
-    """Delete the sums of days and hours before ``cutoff``, and failures that were last seen and settled before it."""
+    """Delete sums and releases from before ``cutoff``, and failures that were last seen and settled before it."""
     _raw_delete(HourTally.objects.filter(hour__lt=cutoff))
     _raw_delete(JobDay.objects.filter(day__lt=cutoff.astimezone(UTC).date()))
     _raw_delete(FailureGroup.objects.filter(last_seen__lt=cutoff, open_count=0))
+    # The last one is what the next start is compared with.
+    newest = Release.objects.order_by("-started_at", "-pk").values("pk")[:1]
+    _raw_delete(Release.objects.filter(started_at__lt=cutoff).exclude(pk__in=newest))
 
 
 def _check(name: str, value: int, most: int | None) -> None:

@@ -202,3 +202,9 @@ def test_an_email_url_that_names_no_server_is_refused(monkeypatch: pytest.Monkey
 
 def test_mail_is_printed_in_debug() -> None:
     assert "console.EmailBackend" in str(environment.mail(debug=True))
+
+
+@pytest.mark.parametrize("version", ["1.10", "20261123", "null", "v2.3.1"])
+def test_a_release_is_text_even_where_it_reads_as_a_number(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("APP_SCHEDULER_RELEASE", version)
+    assert environment.console_settings()["APP_SCHEDULER_RELEASE"] == version
