@@ -71,6 +71,16 @@ class ExecutionNotFound(ConsoleError, LookupError):
         )
 
 
+class FailureNotFound(ConsoleError, LookupError):
+    """No group of failures has this id."""
+
+    def __init__(self, group_id: int) -> None:
+        super().__init__(
+            gettext("There is no failure %(id)s. Its job may have been deleted, or retention has taken it away.")
+            % {"id": group_id}
+        )
+
+
 class BlackoutNotFound(ConsoleError, LookupError):
     """No blackout window has this id."""
 

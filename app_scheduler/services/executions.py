@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.models import CHANGE
@@ -26,6 +27,7 @@ from app_scheduler.models import (
 from app_scheduler.registry import registry
 from app_scheduler.services.audit import MAX_REASON, Actor, log_about, log_jobs, with_reason
 from app_scheduler.services.excepted import ScheduleExceptions
+from app_scheduler.services.failure_groups import locked_groups_of, take_out
 from app_scheduler.services.jobs import get_job
 from app_scheduler.services.verdicts import verdict_in_words
 
@@ -115,34 +117,49 @@ def retry_execution(execution_id: int, actor: Actor, *, args: Any = None, kwargs
         raise InvalidInput(gettext("This execution has not ended yet. Wait for its verdict, or run the job now."))
     spec = get_job(execution.job_id)
     detail: ExecutionDetail | None = getattr(execution, "detail", None)
-    if args is None and kwargs is None and detail is not None and detail.args is not None:
-        args, kwargs = detail.args, detail.kwargs
-    run_args, run_kwargs = _arguments(spec, args, kwargs)
-    now = utc_now()
+    entry = retry_entry(spec, execution, detail, actor, utc_now(), args=args, kwargs=kwargs, reason=reason)
     try:
         with transaction.atomic():
-            (new_id,) = enqueue(
-                [
-                    Entry(
-                        spec.job_id,
-                        now,
-                        now,
-                        origin=ExecutionOrigin.RETRY,
-                        requested_by_id=actor.user_id,
-                        args=run_args,
-                        kwargs=run_kwargs,
-                        attempt=(detail.attempt if detail else 1) + 1,
-                        retry_of_id=execution.pk,
-                        reason=reason[:MAX_REASON],
-                    )
-                ]
-            )
+            (new_id,) = enqueue([entry])
             log_jobs([(spec, CHANGE, with_reason(f"Retried execution {execution.pk} as {new_id}", reason))], actor)
             scheduler.announce_queued()
     except IntegrityError:
         # Retention deleted it, or somebody its job, between our look and our commit.
         raise ExecutionNotFound(execution_id) from None
     return new_id
+
+
+def retry_entry(
+    spec: JobSpec,
+    execution: DjangoJobExecution,
+    detail: ExecutionDetail | None,
+    actor: Actor,
+    moment: datetime,
+    *,
+    args: Any = None,
+    kwargs: Any = None,
+    reason: str = "",
+) -> Entry:
+    """Return what is queued to run an execution again from ``moment`` on, with its own arguments or with others.
+
+    Raises ``InvalidInput`` where the function is gone or does not take the arguments any more.
+    """
+    if args is None and kwargs is None and detail is not None and detail.args is not None:
+        args, kwargs = detail.args, detail.kwargs
+    run_args, run_kwargs = _arguments(spec, args, kwargs)
+    return Entry(
+        spec.job_id,
+        moment,
+        moment,
+        origin=ExecutionOrigin.RETRY,
+        available_at=moment,
+        requested_by_id=actor.user_id,
+        args=run_args,
+        kwargs=run_kwargs,
+        attempt=(detail.attempt if detail else 1) + 1,
+        retry_of_id=execution.pk,
+        reason=reason[:MAX_REASON],
+    )
 
 
 def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> None:
@@ -162,19 +179,23 @@ def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> No
 
 
 def acknowledge_executions(ids: Sequence[int], actor: Actor, *, note: str = "") -> int:
-    """Note that somebody has seen these failures; return how many were open."""
+    """Note that somebody has seen these failures, here and with their groups; return how many were open."""
+    note = note[:MAX_REASON]
     with transaction.atomic():
         open_failures = ExecutionDetail.objects.filter(
             execution_id__in=ids, execution__status__in=FAILURES, acknowledged_at__isnull=True
         )
-        names = dict(open_failures.values_list("execution_id", "execution__job_id"))
-        ExecutionDetail.objects.filter(execution_id__in=names).update(
-            acknowledged_by=actor.user, acknowledged_at=utc_now(), acknowledged_note=note[:MAX_REASON]
+        groups = locked_groups_of(open_failures)
+        found = list(open_failures.values_list("execution_id", "execution__job_id", "fingerprint"))
+        now = utc_now()
+        ExecutionDetail.objects.filter(execution_id__in=[pk for pk, *_ in found]).update(
+            acknowledged_by=actor.user, acknowledged_at=now, acknowledged_note=note
         )
+        take_out(groups, [(job_id, fault) for _, job_id, fault in found], by=actor.user, at=now, note=note)
         message = with_reason("Acknowledged", note)
-        entries = [(pk, f"{job_id}, execution {pk}", CHANGE, message) for pk, job_id in names.items()]
+        entries = [(pk, f"{job_id}, execution {pk}", CHANGE, message) for pk, job_id, _ in found]
         log_about(DjangoJobExecution, entries, actor)
-    return len(names)
+    return len(found)
 
 
 def acknowledge_execution(execution_id: int, actor: Actor, *, note: str = "") -> None:
