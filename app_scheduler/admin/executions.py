@@ -39,6 +39,7 @@ from app_scheduler.admin.execution_filters import (
     periods,
 )
 from app_scheduler.admin.execution_page import Page, stored_arguments
+from app_scheduler.admin.failure_filters import OpenSinceFilter
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.paging import BoundedPaginator
 from app_scheduler.exceptions import ConsoleError, InvalidInput
@@ -94,7 +95,7 @@ PAGE_UNUSED = ("job__job_state", "job__spec__code_document")
 class ExecutionAdmin(_ModelAdmin):
     list_display = ("due", "job_name", "verdict", "outcome", "late", "took", "asked")
     list_display_links = ("due",)
-    list_filter = (FaultFilter, JobFilter, StatusFilter, OriginFilter)
+    list_filter = (OpenSinceFilter, FaultFilter, JobFilter, StatusFilter, OriginFilter)
     list_per_page = 50
     ordering = ("-run_time",)
     # By anything else, the database would sort the whole history.

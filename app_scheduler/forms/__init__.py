@@ -6,6 +6,7 @@ messages beside the field that its path names. Whatever was typed is shown again
 
 from .arguments import ARGUMENTS, ArgumentsForm, stored_arguments
 from .base import ConsoleForm, ExplainForm, LocalMomentField, PauseAllForm, PauseForm, ReasonForm
+from .failures import NoteForm, RetryForm, SnoozeForm
 from .filling import FILLS, PICKS, Filled, agree, fill, pick_data
 from .functions import function_choices, suggested_name
 from .inputs import zone_names
@@ -37,12 +38,15 @@ __all__ = [
     "Filled",
     "JobForm",
     "LocalMomentField",
+    "NoteForm",
     "PauseAllForm",
     "PauseForm",
     "ReasonForm",
     "RepairForm",
     "RepointForm",
+    "RetryForm",
     "ScheduleForm",
+    "SnoozeForm",
     "agree",
     "data_of",
     "fill",

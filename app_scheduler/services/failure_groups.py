@@ -48,13 +48,18 @@ def state_of(group: FailureGroup, now: datetime) -> FailureState:
     return FailureState.SNOOZED if is_snoozed else FailureState.OPEN
 
 
-def failure_groups(state: FailureState | None, now: datetime) -> QuerySet[FailureGroup]:
-    """Return the groups in a state, or those in any of the three, with their jobs and whoever acted on them."""
+def failure_groups(
+    state: FailureState | None, now: datetime, *, of: QuerySet[FailureGroup] | None = None
+) -> QuerySet[FailureGroup]:
+    """Return the groups in a state, or those in any of the three, with their jobs and whoever acted on them.
+
+    ``of`` are the groups to choose from: all, where it is left out.
+    """
     asked = [state] if state is not None else list(FailureState)
     condition = Q()
     for each in asked:
         condition |= condition_of(each, now)
-    return _whole(FailureGroup.objects.filter(condition))
+    return _whole((FailureGroup.objects.all() if of is None else of).filter(condition))
 
 
 def get_failure(group_id: int) -> FailureGroup:
@@ -63,6 +68,11 @@ def get_failure(group_id: int) -> FailureGroup:
     if group is None:
         raise FailureNotFound(group_id)
     return group
+
+
+def failure_groups_by_id(ids: Sequence[int]) -> list[FailureGroup]:
+    """Return these groups, where they are still there, the last to fail first."""
+    return list(_whole(FailureGroup.objects.filter(pk__in=ids)).order_by("-last_seen", "pk"))
 
 
 def _whole(groups: QuerySet[FailureGroup]) -> QuerySet[FailureGroup]:
