@@ -8,23 +8,25 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django_apscheduler.models import DjangoJob, DjangoJobExecution
+from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, services, views
 from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.calendar import JobCalendar
-from app_scheduler.admin.columns import duration_words, execution_url, job_link, job_url, moment, status_pill, zone_of
+from app_scheduler.admin.columns import execution_url, job_link, job_url, moment, zone_of
 from app_scheduler.admin.history import entries_of, history
 from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.jobcode import JobCode, difference_rows
-from app_scheduler.admin.joblist import JobRow, running_counts
+from app_scheduler.admin.jobhistory import LATEST, job_history, open_faults
+from app_scheduler.admin.joblist import JobRow
 from app_scheduler.admin.jobrepairs import JobRepairs
 from app_scheduler.admin.outlook import forgotten_words, runs_next
+from app_scheduler.admin.running import running_of
 from app_scheduler.admin.schedulepanel import TriggerPreview, document_preview, trigger_preview
+from app_scheduler.admin.strips import executions_url
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import (
     FILLS,
@@ -40,8 +42,6 @@ from app_scheduler.forms import (
 from app_scheduler.models import JobSpec
 from app_scheduler.registry import registry
 
-#: Executions and acts that a job's page shows; all of them have pages of their own.
-LATEST = 10
 HISTORY_PER_PAGE = 50
 #: How far an act's entry and the change itself may be apart.
 SAME = timedelta(seconds=5)
@@ -163,32 +163,17 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
     def _about(self, request: HttpRequest, job: Any) -> dict[str, Any]:
         """Return state, latest executions and latest acts for a job's page."""
         spec: JobSpec = job.spec
-        row = JobRow(job, running=running_counts([job.pk]).get(job.pk, 0), may=self.permissions(request))
+        row = JobRow(job, running=running_of([job.pk]).get(job.pk), may=self.permissions(request))
         zone = zone_of(spec)
-        executions = (
-            DjangoJobExecution.objects.filter(job_id=job.pk).select_related("detail").order_by("-run_time", "-pk")
-        )
         acts = list(entries_of(job.pk)[:LATEST])
-        executions_url = reverse("admin:django_apscheduler_djangojobexecution_changelist")
         return {
             "job": job,
             "row": row,
-            "executions": [
-                {
-                    "id": execution.pk,
-                    "url": execution_url(execution.pk),
-                    "pill": status_pill(execution.status),
-                    "when": moment(execution.run_time, zone=zone, now=row.now),
-                    "took": duration_words(execution.duration),
-                    "origin": detail.get_origin_display() if detail else "",
-                    "says": execution.exception or (detail.reason if detail else ""),
-                }
-                for execution in executions[:LATEST]
-                for detail in [getattr(execution, "detail", None)]
-            ],
+            "history": job_history(job.pk, spec.name, zone, may_view=self.has_view_executions_permission(request)),
+            "faults": open_faults(job.pk, zone),
             **_why(request, job.pk),
             "zone": str(zone),
-            "executions_url": f"{executions_url}?job__id__exact={job.pk}",
+            "executions_url": executions_url(job.pk),
             "calendar_url": self.calendar_url(job),
             "acts": history(acts),
             "repair": self.repair_form(request, spec),

@@ -260,7 +260,7 @@ class TestJobs:
             with CaptureQueriesContext(connection) as queries:
                 client.get(LIST)
             counts.append(len(queries))
-        assert counts[0] == counts[1] <= 18
+        assert counts[0] == counts[1] <= 19
 
 
 class TestSkips:

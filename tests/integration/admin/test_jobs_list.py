@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import timedelta
 from typing import Any
@@ -86,9 +87,16 @@ def test_a_finished_job_and_one_that_runs_say_so(client: Client) -> None:
     from app_scheduler.models import ExecutionDetail
 
     ExecutionDetail.objects.filter(execution_id=execution).update(started_at=now, available_at=None)
-    words = text_of(client.get(LIST))
-    assert "Finished" in words
-    assert "1 running" in words
+    page = client.get(LIST)
+    assert "Finished" in text_of(page)
+    assert '<span class="jc-pill running">Running</span>' in page.content.decode()
+    ExecutionDetail.objects.filter(execution_id=execution).update(progress_done=61, progress_total=100)
+    assert "Running 61 %" in text_of(client.get(LIST))
+    JobSpec.objects.filter(job_id="busy").update(last_status=Status.ERROR)
+    assert re.search("Failing Running 61 %", text_of(client.get(LIST))), "that it fails is not hidden by that it runs"
+    (other,) = enqueue([Entry("busy", now - timedelta(minutes=1), now)])
+    ExecutionDetail.objects.filter(execution_id=other).update(started_at=now, available_at=None)
+    assert "Failing 2 running" in text_of(client.get(LIST))
 
 
 def test_a_tick_that_nobody_claimed_is_said_to_be_due(client: Client) -> None:
@@ -294,7 +302,14 @@ def test_the_number_of_queries_does_not_grow(client: Client) -> None:
     _many_jobs(9_990)
     with CaptureQueriesContext(connection) as many:
         response = client.get(LIST)
-    assert len(many) == len(few) <= 18, "\n".join(query["sql"][:200] for query in many.captured_queries)
+    assert len(many) == len(few) <= 19, "\n".join(query["sql"][:200] for query in many.captured_queries)
     assert len(rows_of(response)) == 50
     counted = [q["sql"] for q in many.captured_queries if "COUNT" in q["sql"] and "djangojobexecution" in q["sql"]]
     assert not counted, "the history may hold millions"
+
+
+def test_the_list_travels_compressed(client: Client) -> None:
+    make_job()
+    answer = client.get(LIST, headers={"accept-encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert b"result_list" in gzip.decompress(answer.content)
