@@ -17,6 +17,7 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import triggers
 from app_scheduler.admin.columns import Moment, moment
+from app_scheduler.signature import MASK
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 
@@ -80,9 +81,7 @@ def _entry(entry: LogEntry) -> HistoryEntry:
     detail = _detail(entry.change_message)
     before, after = detail.get("before") or {}, detail.get("after") or {}
     names = list(before) or list(after)
-    changes = [
-        FieldChange(label_of(name), shown(name, before.get(name)), shown(name, after.get(name))) for name in names
-    ]
+    changes = [change for name in names for change in _changes(name, before.get(name), after.get(name))]
     if not detail:
         text = _MOMENT.sub(_local, entry.get_change_message()) or _verb(entry.action_flag)
     elif entry.action_flag == ADDITION:
@@ -97,6 +96,40 @@ def _entry(entry: LogEntry) -> HistoryEntry:
         changes=changes,
         is_creation=entry.action_flag == ADDITION,
     )
+
+
+def _changes(name: str, before: Any, after: Any) -> list[FieldChange]:
+    """Return what changed of a field: each argument by its own name, all others as they are."""
+    if name == "kwargs" and isinstance(after, dict) and isinstance(before or {}, dict):
+        old = before or {}
+        # Where nothing seems to have changed, it is a secret that did.
+        names = _differing(old, after) or [each for each in after if after[each] == MASK]
+        if names:
+            return [
+                FieldChange(_argument(each), shown("", old.get(each)), shown("", after.get(each))) for each in names
+            ]
+    if name == "trigger":
+        return [FieldChange(label_of(name), _schedule(before), _schedule(after))]
+    return [FieldChange(label_of(name), shown(name, before), shown(name, after))]
+
+
+def _schedule(trigger: Any) -> str:
+    """Return a schedule's sentence and its expression: “Every 2 hours (every 2h)”."""
+    expression = shown("trigger", trigger)
+    try:
+        return f"{triggers.describe(trigger)} ({expression})"
+    except Exception:  # none, or one of another version
+        return expression
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [
+        name for name in {**before, **after} if (name in before, before.get(name)) != (name in after, after.get(name))
+    ]
+
+
+def _argument(name: str) -> str:
+    return gettext("argument %(name)s") % {"name": name}
 
 
 def _local(found: re.Match[str]) -> str:

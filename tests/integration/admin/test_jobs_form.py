@@ -460,7 +460,17 @@ def test_a_change_is_logged_once_with_before_and_after(client: Client, root: Use
     words = text_of(page)
     for expected in ("root", "Changed schedule, timeout", "“too often”", "every 1h", "every 2h", "60"):
         assert expected in words
-    assert "every 2h" in text_of(client.get(url)), "and on the job's own page"
+    assert "Every 2 hours (every 2h)" in text_of(client.get(url)), "and on the job's own page"
+
+
+def test_the_history_names_each_argument_that_changed(client: Client, root: User) -> None:
+    make_job(kwargs={"a": 1, "b": 2})
+    for kwargs in ({"a": 7, "b": 2}, {"a": 7}):
+        services.change_job("sum", {"kwargs": kwargs}, Actor(root))
+    words = text_of(client.get(url_of("sum", "history")))
+    assert "argument a 1 7" in words
+    assert "argument b 2 –" in words
+    assert '"a"' not in words
 
 
 def test_a_stale_form_is_refused_with_what_to_do_and_loses_nothing(client: Client) -> None:
@@ -539,7 +549,7 @@ def test_a_jobs_page_shows_its_latest_executions_and_acts(client: Client) -> Non
     enqueue([Entry("sum", now - timedelta(minutes=n), now) for n in range(12)])
     page = client.get(url_of("sum"))
     assert page.content.decode().count("djangojobexecution/") >= 10
-    assert len(page.context["executions"]) == 10
+    assert len(page.context["history"].latest) == 10
     assert "It never ran." not in text_of(page)
 
 
