@@ -111,11 +111,11 @@ class FailureRow:
             return None
         return Pill("ok", gettext("Recovered"), gettext("The job’s last run was executed, after the last failure."))
 
-    @property
+    @cached_property
     def opened(self) -> Moment | None:
         return to_the_minute(self.group.opened_at, self.now)
 
-    @property
+    @cached_property
     def first(self) -> Moment | None:
         return to_the_minute(self.group.first_seen, self.now)
 
@@ -124,15 +124,15 @@ class FailureRow:
         """Whether there were failures that somebody had acknowledged before those that are open."""
         return bool(self.group.open_count) and self.group.first_seen < self.group.opened_at
 
-    @property
+    @cached_property
     def last(self) -> Moment | None:
         return to_the_minute(self.group.last_seen, self.now)
 
-    @property
+    @cached_property
     def snoozed_until(self) -> Moment | None:
         return to_the_minute(self.group.snoozed_until, self.now)
 
-    @property
+    @cached_property
     def acknowledged(self) -> Moment | None:
         return to_the_minute(self.group.acknowledged_at, self.now)
 
