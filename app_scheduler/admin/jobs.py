@@ -7,9 +7,10 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler.admin.joblist import JobList
 from app_scheduler.admin.jobpages import JobPages
+from app_scheduler.admin.overview import JobOverview
 from app_scheduler.admin.transfer import TransferMixin
 
 
 @admin.register(DjangoJob)
-class JobAdmin(TransferMixin, JobPages, JobList):  # type: ignore[misc]  # import-export has no types
+class JobAdmin(TransferMixin, JobOverview, JobPages, JobList):  # type: ignore[misc]  # import-export has no types
     """Jobs, which staff build, change, pause, run and delete here; every act goes through ``services``."""

@@ -21,6 +21,7 @@ LONG = "Unbroken" + "y" * 60
 
 PAGES = {
     "index": "/admin/",
+    "overview": f"{JOBS}overview/",
     "jobs": JOBS,
     "no job": f"{JOBS}?q=nosuchjob",
     "a job": f"{JOBS}each-hour/change/",
