@@ -296,6 +296,12 @@ class Page:
     def _next_attempt(self) -> Facts | None:
         return self.attempts.later[0].facts if self.attempts.later else None
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether what the page says will change by itself: this attempt, or the one after it, is on the way."""
+        following = self._next_attempt
+        return self.facts.is_on_the_way or (following is not None and following.is_on_the_way)
+
     @cached_property
     def steps(self) -> list[Step]:
         return steps(self.facts)

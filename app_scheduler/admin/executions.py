@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -29,6 +29,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import services
 from app_scheduler.admin import columns
+from app_scheduler.admin.arrivals import arrivals, number_of
 from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.execution_facts import Facts, asked_by, took_words
 from app_scheduler.admin.execution_filters import (
@@ -42,6 +43,7 @@ from app_scheduler.admin.execution_page import Page, stored_arguments
 from app_scheduler.admin.failure_filters import OpenSinceFilter
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.paging import BoundedPaginator
+from app_scheduler.admin.refresh import LiveChangeList, is_look, regions, regions_of_list
 from app_scheduler.exceptions import ConsoleError, InvalidInput
 from app_scheduler.forms import ArgumentsForm, ReasonForm
 from app_scheduler.models import ExecutionOrigin, Status
@@ -153,7 +155,8 @@ class ExecutionAdmin(_ModelAdmin):
         context = {"title": gettext("Executions"), **(extra_context or {})}
         if request.method == "GET" and self.has_view_permission(request):
             context["live"] = live_bar()
-        return super().changelist_view(request, context)
+        page = super().changelist_view(request, context)
+        return regions_of_list(request, page, f"{TEMPLATES}/live_list.html") if is_look(request) else page
 
     def _may_post(self, request: HttpRequest) -> bool:
         """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
@@ -212,19 +215,23 @@ class ExecutionAdmin(_ModelAdmin):
     ) -> HttpResponse:
         execution = self._find(request, object_id)
         if execution is None:
-            return self._gone(request, object_id)
+            return HttpResponseNotFound() if is_look(request) else self._gone(request, object_id)
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
         page = Page(execution, timezone.now())
+        may_run = self.has_run_permission(request)
         context = {
             **self._context(request, page),
-            "can_retry": self.has_run_permission(request) and page.can_run_again,
-            "can_cancel": self.has_run_permission(request) and page.facts.status == Status.QUEUED,
+            "may_run": may_run,
+            "can_retry": may_run and page.can_run_again,
+            "can_cancel": may_run and page.facts.status == Status.QUEUED,
             "can_delete": self.has_delete_permission(request, execution),
             # Why a queued one waits is often said best by the state of the scheduler.
             "live": live_bar() if page.facts.status == Status.QUEUED else None,
             **(extra_context or {}),
         }
+        if is_look(request):
+            return regions(request, f"{TEMPLATES}/live_page.html", context, is_done=not page.is_moving)
         return self._render(request, "execution.html", context)
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -374,8 +381,8 @@ FILTERED_DETAILS = frozenset(
 )
 
 
-class ExecutionChangeList(ChangeList):
-    """Django's list, with its rows seen at one moment."""
+class ExecutionChangeList(LiveChangeList):
+    """Django's list, with its rows seen at one moment, and how many are new since the page was opened."""
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
@@ -385,6 +392,7 @@ class ExecutionChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        self.arrivals = arrivals(request, self.queryset)
         # Where none was counted, a second look through the whole history would find none either.
         executions: list[Any] = list(self.result_list) if self.result_count else []
         now = timezone.now()
@@ -393,6 +401,13 @@ class ExecutionChangeList(ChangeList):
             execution.row = Row(execution, now)
             execution.row.can_view_job = can_view_jobs
         self.result_list = executions  # the template needs an iterable with a length
+
+    def rows_of(self, queryset: QuerySet[Any], named: list[str]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=[pk for each in named if (pk := number_of(each)) is not None])
+
+    def first_page(self) -> str:
+        """Return the address of the list as it is, from its beginning."""
+        return str(self.get_query_string(remove=[PAGE_VAR])) or "?"
 
     def kept_parameters(self) -> list[tuple[str, str]]:
         """Return what a new search keeps of the address: the order and the dates."""

@@ -32,6 +32,7 @@ from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
 from app_scheduler.admin.history import label_of
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.outlook import Outlook, blackouts_on, exceptions_for, outlook_of
+from app_scheduler.admin.refresh import LiveChangeList, is_look, regions_of_list
 from app_scheduler.admin.running import Running, running_of
 from app_scheduler.admin.strips import RunWords, StripView, strip_view
 from app_scheduler.conf import console_settings
@@ -213,7 +214,7 @@ def described(trigger: str, language: str, zone: str) -> str:
     return triggers.describe(json.loads(trigger))
 
 
-class JobChangeList(ChangeList):
+class JobChangeList(LiveChangeList):
     """Django's list, with the rows' cells prepared for the whole page at once."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -249,6 +250,10 @@ class JobChangeList(ChangeList):
 
 def cell(job: Any, name: str) -> SafeString:
     return mark_safe(get_template(f"admin/django_apscheduler/djangojob/cells/{name}.html").render({"row": job.row}))
+
+
+#: What of the list refreshes itself.
+LIVE_LIST = "admin/django_apscheduler/djangojob/live_list.html"
 
 
 class JobList(JobAdminBase):
@@ -315,14 +320,15 @@ class JobList(JobAdminBase):
             self.require(self._may_post(request))
         context = {"title": _("Jobs"), **self.permissions(request), **(extra_context or {})}
         if request.method == "GET" and self.has_view_or_change_permission(request):
+            context |= {"live": live_bar(may_pause=context["may_pause"]), "summary": summary()}
+        if "live" in context and not is_look(request):
             context |= {
-                "live": live_bar(may_pause=context["may_pause"]),
-                "summary": summary(),
                 "blackouts": blackouts_on(request),
                 "missing": services.missing_causes(),
                 "deleted": services.count_deleted_defaults(),
             }
-        return super().changelist_view(request, context)
+        page = super().changelist_view(request, context)
+        return regions_of_list(request, page, LIVE_LIST) if is_look(request) else page
 
     def _may_post(self, request: HttpRequest) -> bool:
         """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
