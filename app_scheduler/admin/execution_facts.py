@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.admin import columns
+from app_scheduler.admin.execution_progress import Progress
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
 
 ON_THE_WAY = (Status.QUEUED, Status.STARTED)
@@ -141,33 +142,18 @@ class Facts:
         detail = self.detail
         if detail is None or detail.progress_done is None:
             return None
-        return Progress(detail.progress_done, detail.progress_total or 0, detail.progress_message)
+        return Progress(
+            detail.progress_done,
+            detail.progress_total or 0,
+            detail.progress_message,
+            detail.progress_rate,
+            None if detail.progress_at is None or not self.is_on_the_way else between(detail.progress_at, self.now),
+        )
 
     @property
     def where(self) -> str:
         """The process that ran it: “web-2, process 4711”."""
         return instance_words(self.detail.instance) if self.detail else ""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run said it was. ``total`` is 0 where it did not say of how much."""
-
-    done: int
-    total: int
-    message: str
-
-    @property
-    def percent(self) -> int | None:
-        return max(0, min(100, self.done * 100 // self.total)) if self.total > 0 else None
-
-    @property
-    def words(self) -> str:
-        done = number_format(self.done, force_grouping=True)
-        if self.total <= 0:
-            return done
-        total = number_format(self.total, force_grouping=True)
-        return gettext("%(done)s of %(total)s") % {"done": done, "total": total}
 
 
 def asked_by(facts: Facts) -> str:

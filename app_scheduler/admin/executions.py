@@ -84,6 +84,8 @@ ROW_FIELDS = (
             "progress_done",
             "progress_total",
             "progress_message",
+            "progress_at",
+            "progress_rate",
             "tick_count",
             "reason",
         )

@@ -24,6 +24,8 @@ class RunLog:
         self._tail: deque[str] = deque()
         self._tail_size = 0
         self._dropped = 0
+        #: How many were added so far.
+        self.entries = 0
         self._partial: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -32,6 +34,7 @@ class RunLog:
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{stamp} {level:<8} " + message.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\n", "\n    ")
         with self._lock:
+            self.entries += 1
             if not self._tail and len(line) <= self._head_left:
                 self._head_left -= len(line) + 1
                 self._head.append(line)
@@ -61,6 +64,27 @@ class RunLog:
         with self._lock:
             gap = [f"… {self._dropped:,} lines left out …"] if self._dropped else []
             return "\n".join([*self._head, *gap, *self._tail])
+
+    def so_far(self, limit: int) -> str:
+        """Return what there is by now, at most about ``limit`` characters of it; any thread may ask."""
+        with self._lock:
+            head, tail, dropped = list(self._head), list(self._tail), self._dropped
+        fits = sum(map(len, head)) + sum(map(len, tail)) <= limit
+        first = head if fits else _that_fit(head, limit // 4)
+        rest = [*head[len(first) :], *tail]
+        last = rest if fits else _that_fit(rest[::-1], limit - limit // 4)[::-1]
+        dropped += len(rest) - len(last)
+        gap = [f"… {dropped:,} lines left out …"] if dropped else []
+        return "\n".join([*first, *gap, *last])
+
+
+def _that_fit(lines: list[str], limit: int) -> list[str]:
+    """Return as many of the first lines as have ``limit`` characters."""
+    for number, line in enumerate(lines):
+        limit -= len(line) + 1
+        if limit < 0:
+            return lines[:number]
+    return lines
 
 
 class _Handler(logging.Handler):

@@ -19,6 +19,7 @@ from app_scheduler.engine.faults import Faults
 from app_scheduler.engine.queue import Entry, enqueue, timestamp
 from app_scheduler.engine.runner import Outcome
 from app_scheduler.engine.sql import update_from_values, writing
+from app_scheduler.engine.telling import PROGRESS_FIELDS, progress_fields
 from app_scheduler.engine.verdicts import Verdict, fingerprint_of, note
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
 
@@ -201,7 +202,7 @@ class Recorder:
 
 def _strip(outcome: Outcome, error: Exception) -> None:
     outcome.log = outcome.result = ""
-    outcome.traceback = None
+    outcome.traceback = outcome.progress = None
     outcome.reason = f"What it wrote could not be stored: {type(error).__name__}."
 
 
@@ -253,6 +254,8 @@ def record(outcomes: Sequence[Outcome]) -> None:
         # A run without anything to say leaves what its claim said, such as how many ticks it stands for.
         reasons = [(pk, o.reason) for pk, o in by_id.items() if pk in won and o.reason]
         update_from_values(ExecutionDetail, ["execution"], ["reason"], reasons)
+        told = [(pk, *progress_fields(o.progress).values()) for pk, o in by_id.items() if pk in won and o.progress]
+        update_from_values(ExecutionDetail, ["execution"], PROGRESS_FIELDS, told)
         finished = [outcome for pk, outcome in by_id.items() if pk in won]
         if retries := [entry for outcome in finished for entry in _retry_of(outcome)]:
             enqueue(retries)

@@ -65,6 +65,10 @@ class ExecutionDetail(models.Model):
     progress_done = models.BigIntegerField(null=True, blank=True)
     progress_total = models.BigIntegerField(null=True, blank=True)
     progress_message = models.CharField(max_length=255, blank=True, default="")
+    progress_at = models.DateTimeField(null=True, blank=True)
+    progress_rate = models.FloatField(
+        null=True, blank=True, help_text="How fast it went of late, in steps a second, as far as that is known."
+    )
     log = models.TextField(blank=True, default="")
     result = models.TextField(blank=True, default="")
     tick_count = models.PositiveIntegerField(default=1)

@@ -6,8 +6,12 @@ import logging
 import os
 import sys
 import time
+from pathlib import Path
+
+from django.db import transaction
 
 from app_scheduler import current_execution, job, scheduler
+from app_scheduler.models import JobSpec
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +118,39 @@ def sleep(seconds: float) -> None:
         seconds: How long.
     """
     time.sleep(seconds)
+
+
+@job
+def follow(path: str, total: int = 0, hold: bool = False) -> int:
+    """Go as far as a file says, tell each step, and end as it says.
+
+    Args:
+        path: The file: a number, then “end” or “fail”. One beside it says which number was reached.
+        total: How many steps there are, if that is known.
+        hold: Whether all of it is one transaction, which writes first.
+    """
+    if hold:
+        with transaction.atomic():
+            JobSpec.objects.filter(job_id=current_execution().job_id).update(description="held")
+            return _follow(Path(path), total)
+    return _follow(Path(path), total)
+
+
+def _follow(file: Path, total: int) -> int:
+    done = 0
+    while True:
+        asked = file.read_text() if file.exists() else ""
+        if asked == "fail":
+            raise RuntimeError(f"stopped at step {done}")
+        if asked == "end":
+            return done
+        while done < int(asked or 0):
+            done += 1
+            logger.info("step %d", done)
+            current_execution().progress(done, total or None, f"at step {done}")
+        if done and done == int(asked or 0):
+            Path(f"{file}.done").write_text(asked)
+        time.sleep(0.01)
 
 
 @job

@@ -257,7 +257,7 @@ def test_a_long_entry_is_folded_below_its_first_line(viewer: Client) -> None:
     [
         (Status.EXECUTED, "It printed and logged nothing."),
         (Status.QUEUED, "It has not started yet."),
-        (Status.STARTED, "It is shown here once the run has ended."),
+        (Status.STARTED, "What it writes is shown here every few seconds."),
         (Status.MISSED, "It did not start, so it wrote nothing."),
         (Status.INTERRUPTED, "Its process ended before the log could be kept."),
     ],

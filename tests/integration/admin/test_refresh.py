@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -31,15 +30,14 @@ pytestmark = pytest.mark.django_db
 JOBS = "/admin/django_apscheduler/djangojob/"
 
 
-def look(client: Client, url: str, rows: Any = (), etag: str = "", seen: str = "") -> HttpResponse:
+def look(client: Client, url: str, rows: Any = (), etag: str = "", seen: str = "") -> Any:
     """Ask as the script of a page does."""
     headers = {"HX-Request": "true", "HX-Target": "jc-look", "Live-Rows": ",".join(quote(str(row)) for row in rows)}
     if etag:
         headers["If-None-Match"] = etag
     if seen:
         headers["Live-Seen"] = seen
-    answer: HttpResponse = client.get(url, headers=headers)
-    return answer
+    return client.get(url, headers=headers)
 
 
 def test_a_look_is_answered_with_the_rows_in_sight_and_no_page(viewer: Client) -> None:
