@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -31,6 +31,7 @@ from app_scheduler import services
 from app_scheduler.admin import columns
 from app_scheduler.admin.arrivals import arrivals, number_of
 from app_scheduler.admin.base import job_id_of
+from app_scheduler.admin.execution_export import ExecutionExport
 from app_scheduler.admin.execution_facts import Facts, asked_by, took_words
 from app_scheduler.admin.execution_filters import (
     FaultFilter,
@@ -49,11 +50,7 @@ from app_scheduler.forms import ArgumentsForm, ReasonForm
 from app_scheduler.models import ExecutionOrigin, Status
 from app_scheduler.registry import registry
 from app_scheduler.services import Actor
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[DjangoJobExecution]
-else:
-    _ModelAdmin = admin.ModelAdmin
+from app_scheduler.transfer.streams import MAX_ROWS
 
 RUN_PERMISSION = "app_scheduler.run_job"
 #: As many executions as one bulk action takes: each is a few statements, in one transaction.
@@ -96,7 +93,7 @@ PAGE_UNUSED = ("job__job_state", "job__spec__code_document")
 
 
 @admin.register(DjangoJobExecution)
-class ExecutionAdmin(_ModelAdmin):
+class ExecutionAdmin(ExecutionExport):
     list_display = ("due", "job_name", "verdict", "outcome", "late", "took", "asked")
     list_display_links = ("due",)
     list_filter = (OpenSinceFilter, FaultFilter, JobFilter, StatusFilter, OriginFilter)
@@ -406,6 +403,10 @@ class ExecutionChangeList(LiveChangeList):
 
     def rows_of(self, queryset: QuerySet[Any], named: list[str]) -> QuerySet[Any]:
         return queryset.filter(pk__in=[pk for each in named if (pk := number_of(each)) is not None])
+
+    def workbook_rows(self) -> str:
+        """Return how many executions a workbook holds."""
+        return _number(MAX_ROWS)
 
     def first_page(self) -> str:
         """Return the address of the list as it is, from its beginning."""

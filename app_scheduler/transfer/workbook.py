@@ -51,7 +51,7 @@ _WIDTHS = {
 }
 
 # XML cannot hold these. A workbook writes them as _x0007_ (ECMA-376, ST_Xstring), and what looks like that, as well.
-_UNWRITABLE = re.compile("[\x01-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+UNWRITABLE = re.compile("[\x01-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _WRITTEN = re.compile("_x(00(?:0[1-9A-Fa-f]|1[0-9A-Fa-f]|5[Ff])|[Ff]{3}[EeFf])_")
 
 
@@ -98,7 +98,7 @@ def _writable_cells(document: Mapping[str, Any]) -> list[str | int | bool | None
 
 
 def _writable(text: str, column: str, job_id: str) -> str:
-    text = _UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", escape(text))
+    text = UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", escape(text))
     if len(text) > MAX_CELL:
         raise InvalidInput(
             gettext(
