@@ -178,6 +178,7 @@
 
   /* What belongs to whoever uses the page, and not to the server. */
   const isTheirs = (element, name) =>
+    (name === "class" && element.localName === "tr") ||
     (name === "open" && element.localName === "details") ||
     element.hasAttribute("data-copy") ||
     element.matches("input, select, textarea");
