@@ -108,7 +108,7 @@ def test_that_it_is_the_second_attempt_is_said_once(viewer: Client) -> None:
 def test_progress_of_what_runs_is_shown(viewer: Client) -> None:
     make_job()
     make_execution(status=Status.STARTED, progress_done=12, progress_total=400, progress_message="hand 12")
-    assert "12 of 400: hand 12" in text_of(viewer)
+    assert "12 of 400 · hand 12" in text_of(viewer)
 
 
 def test_rows_of_plain_django_apscheduler_are_shown(viewer: Client) -> None:
