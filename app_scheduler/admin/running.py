@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext, ngettext
 
 from app_scheduler.admin.columns import Pill
-from app_scheduler.admin.execution_facts import Progress
+from app_scheduler.admin.execution_progress import Progress
 from app_scheduler.models import ExecutionDetail
 
 
