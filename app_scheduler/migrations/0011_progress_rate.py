@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("app_scheduler", "0009_count_what_there_is"),
+        ("app_scheduler", "0010_releases"),
     ]
 
     operations = [
