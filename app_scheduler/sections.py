@@ -14,11 +14,11 @@ else:
 #: The apps whose models stand together, the one that gives its address to the section first.
 APPS = ("django_apscheduler", "app_scheduler")
 #: Their models, in the order of the section; any other comes after them.
-ORDER = ("DjangoJob", "DjangoJobExecution", "BlackoutWindow")
+ORDER = ("DjangoJob", "DjangoJobExecution", "FailureGroup", "BlackoutWindow")
 
 
 class OneSection(_AdminSite):
-    """For an ``AdminSite``: jobs, executions and blackout windows in one section of its index, and of its sidebar.
+    """For an ``AdminSite``: jobs, executions, failures and blackout windows in one section of its index, and of its sidebar.
 
     A site that has an ``AdminSite`` of its own puts this before it; without it the console has two sections. Addresses
     and permissions stay those of the apps. It is no part of ``app_scheduler.admin``, which needs the site to be there.

@@ -84,7 +84,7 @@ def test_viewers_see_no_buttons() -> None:
         execution = make_execution(status=status, due=timezone.now() - timedelta(minutes=number))
         markup = client.get(page_url(execution)).content.decode()
         markup = markup[markup.index('id="content"') :]
-        assert "<form" not in markup, status
+        assert 'method="post"' not in markup, status
         assert "/retry" not in markup, status
         assert "/delete/" not in markup, status
     assert 'name="action"' not in client.get(LIST).content.decode()

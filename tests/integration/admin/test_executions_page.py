@@ -518,7 +518,7 @@ def test_the_page_has_no_inline_scripts_and_one_first_heading(viewer: Client) ->
     markup = page_of(viewer, execution)
     assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>\s*\S", markup)
     assert " style=" not in markup[markup.index('id="content"') :]
-    assert re.findall(r"<h([1-6])", markup[markup.index('id="content"') :]) == ["1", "2", "2", "2", "2", "2"]
+    assert re.findall(r"<h([1-6])", markup[markup.index('id="content"') :]) == ["1", "2", "2", "2", "2", "2", "2"]
 
 
 def test_facts_know_attempts_beyond_those_that_the_job_makes_by_itself() -> None:
