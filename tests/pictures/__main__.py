@@ -35,8 +35,8 @@ class Picture:
 
 
 PICTURES = (
-    Picture("overview", "/admin/app_scheduler/overview/"),
-    Picture("overview-dark", "/admin/app_scheduler/overview/", scheme="dark"),
+    Picture("overview", "/admin/django_apscheduler/djangojob/overview/"),
+    Picture("overview-dark", "/admin/django_apscheduler/djangojob/overview/", scheme="dark"),
     Picture("jobs", JOBS),
     Picture("jobs-narrow", JOBS, NARROW, height=900),
     Picture("job", f"{JOBS}back-up-the-tables/change/"),
