@@ -18,7 +18,7 @@ ORDER = ("DjangoJob", "DjangoJobExecution", "FailureGroup", "BlackoutWindow")
 
 
 class OneSection(_AdminSite):
-    """For an ``AdminSite``: jobs, executions, failures and blackout windows in one section of its index, and of its sidebar.
+    """For an ``AdminSite``: all that the console has, in one section of its index and of its sidebar.
 
     A site that has an ``AdminSite`` of its own puts this before it; without it the console has two sections. Addresses
     and permissions stay those of the apps. It is no part of ``app_scheduler.admin``, which needs the site to be there.

@@ -147,7 +147,10 @@ MEASURES: Mapping[str, Measure] = {
                 ("errors", "executions that failed"),
                 ("job", "a job"),
                 ("execution", "an execution"),
+                ("overview", "overview"),
                 ("index", "the admin's index"),
+                ("failures", "failures"),
+                ("failure", "a failure"),
             )
             for unit in ("ms", "queries")
         },
