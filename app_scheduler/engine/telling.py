@@ -136,14 +136,18 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            while self._awake:
+            while True:
                 time.sleep(INTERVAL)
                 self.write()
                 with self._guard:
-                    self._awake = bool(self._running)
+                    if not self._running:
+                        # From here on the next run starts a thread of its own, whose word this one must not touch.
+                        self._awake = False
+                        return
+        except BaseException:  # It was killed: the next run starts another.
+            self._awake = False
+            raise
         finally:
-            with self._guard:
-                self._awake = False
             connection.close()
 
     def write(self) -> None:
