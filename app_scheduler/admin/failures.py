@@ -37,7 +37,7 @@ class FailureAdmin(FailureActs):
 
     list_display_links = None
     list_filter = (FailureStateFilter, JobFilter, FailureTagFilter)
-    list_per_page = 50
+    list_per_page = 25
     search_fields = ("job__id", "job__spec__name", "exception", "place")
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
