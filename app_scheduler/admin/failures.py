@@ -104,14 +104,17 @@ class FailureAdmin(FailureActs):
             return ("-acknowledged_at", "pk")
         return ("-last_seen", "pk")
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """Return what the tab's failures allow: what is acknowledged can be opened again, what is open cannot."""
         state = request.GET.get(FailureStateFilter.parameter_name) or FailureState.OPEN.value
         pointless = {
             FailureState.OPEN.value: ("reopen_selected",),
             FailureState.ACKNOWLEDGED.value: ("acknowledge_selected", "snooze_selected", "retry_selected"),
         }.get(state, ())
-        return {name: action for name, action in super().get_actions(request).items() if name not in pointless}
+        # Django 6.1 says for which page it asks, earlier ones do not.
+        location = () if action_location is None else (action_location,)
+        actions = super().get_actions(request, *location)
+        return {name: action for name, action in actions.items() if name not in pointless}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return FailureChangeList
