@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -12,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from app_scheduler.conf import SETTINGS, console_settings
+from app_scheduler.engine.executors.kinds import misconfigurations
 from app_scheduler.registry import registry
 
 PREFIX = "APP_SCHEDULER_"
@@ -51,15 +53,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             found.append(
                 Error(f"{PREFIX}{name} is {value}.", hint=f"Set it to {least} or more.", id="app_scheduler.E003")
             )
-    for alias, options in console_settings.executors.items():
-        if options.get("type", "threads") != "threads":
-            found.append(
-                Error(
-                    f"{PREFIX}EXECUTORS[{alias!r}] has the unknown type {options.get('type')!r}.",
-                    hint="The known type is 'threads'.",
-                    id="app_scheduler.E004",
-                )
-            )
+    found += [Error(fault.message, hint=fault.hint, id="app_scheduler.E004") for fault in misconfigurations()]
     known = {PREFIX + name for name in SETTINGS}
     for name in sorted(set(dir(settings)) - known):
         if name.startswith(PREFIX):
@@ -71,6 +65,37 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 )
             )
     return found
+
+
+@register("app_scheduler")
+def check_celery(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E006: an executor of the type “celery” has a broker to send to. Without one, Celery is not even looked for."""
+    found: list[CheckMessage] = []
+    for alias, options in console_settings.executors.items():
+        if not isinstance(options, Mapping) or options.get("type") != "celery" or find_spec("celery") is None:
+            continue
+        if fault := _fault_of_celery(options.get("app")):
+            hint = (
+                "Set “app” to the dotted name of the site's Celery application, such as “site.celery:app”, and its"
+                " broker_url to a broker that its workers reach."
+            )
+            message = f"{PREFIX}EXECUTORS[{alias!r}] cannot send: {fault}"
+            found.append(Error(message, hint=hint, id="app_scheduler.E006"))
+    return found
+
+
+def _fault_of_celery(app_name: str | None) -> str:
+    """Return what keeps the executor from its broker, as far as the settings say; "" if nothing does."""
+    from app_scheduler.engine.executors.celery import celery_app, create_connection
+
+    try:
+        app = celery_app(app_name)
+        if not app.conf.broker_url:
+            return f"the application {app_name or app.main!r} has no broker_url."
+        create_connection(app)
+    except Exception as error:  # Whatever importing the site's module raises, or a transport that is not installed.
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 @register("app_scheduler")

@@ -73,8 +73,14 @@ class ConsoleSettings:
         return float(self._get("SHUTDOWN_SECONDS"))
 
     @property
+    def configured_executors(self) -> Any:
+        """What the settings have, which may be anything; a system check says what is wrong with it."""
+        return self._get("EXECUTORS")
+
+    @property
     def executors(self) -> Mapping[str, Mapping[str, Any]]:
-        return {**SETTINGS["EXECUTORS"], **self._get("EXECUTORS")}
+        configured = self.configured_executors
+        return {**SETTINGS["EXECUTORS"], **(configured if isinstance(configured, Mapping) else {})}
 
     @property
     def job_defaults(self) -> Mapping[str, Any]:

@@ -43,6 +43,9 @@ FIELDS = (
     "kwargs",
     "trigger",
     "executor",
+    "queue",
+    "priority",
+    "concurrency_group",
     "coalesce",
     "max_instances",
     "misfire_grace_time",
@@ -86,8 +89,13 @@ ARGUMENTS = ("args", "kwargs")
 
 MAX_TAGS = 20
 MAX_COUNT = 2_147_483_647
+#: Of a job's priority, in both directions.
+MAX_PRIORITY = 100
+MAX_GROUP_SLOTS = 10_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TAG = re.compile(r"[\w][\w .:+-]{0,49}")
+_GROUP = re.compile(r"[\w][\w .:+-]{0,63}")
+_QUEUE = re.compile(r"[\w][\w.:+-]{0,63}")
 
 
 def defaults() -> Document:
@@ -100,6 +108,9 @@ def defaults() -> Document:
         "args": [],
         "kwargs": {},
         "executor": "default",
+        "queue": "",
+        "priority": 0,
+        "concurrency_group": "",
         "coalesce": options["coalesce"],
         "max_instances": options["max_instances"],
         "misfire_grace_time": options["misfire_grace_time"],
@@ -147,6 +158,9 @@ def clean(data: object, *, base: Document | None = None, now: datetime | None = 
     take("description", _text(10_000))
     take("tags", _tags)
     take("executor", _executor)
+    take("queue", _queue)
+    take("priority", _priority)
+    take("concurrency_group", _group)
     take("coalesce", _boolean)
     take("rerun_if_interrupted", _boolean)
     take("paused", _boolean)
@@ -418,6 +432,42 @@ def _executor(value: Any) -> str:
     return str(value)
 
 
+# Whether the executor has queues is not asked: where an alias is another kind of executor, as on a developer's machine,
+# the same jobs are to be imported and to run.
+def _queue(value: Any) -> str:
+    name = _name(value)
+    if name and not _QUEUE.fullmatch(name):
+        raise InvalidInput(
+            gettext("“%(name)s” is not the name of a queue. Use up to 64 letters, digits, - . _ : or +.")
+            % {"name": name[:60]}
+        )
+    return name
+
+
+def _priority(value: Any) -> int:
+    return _number(-MAX_PRIORITY, MAX_PRIORITY)(value) or 0 if value not in (None, "") else 0
+
+
+def _group(value: Any) -> str:
+    name = _name(value).lower()
+    if name and not _GROUP.fullmatch(name):
+        raise InvalidInput(
+            gettext("“%(name)s” is not the name of a group. Use up to 64 letters, digits, spaces, - . _ : or +.")
+            % {"name": name[:60]}
+        )
+    return name
+
+
+def _name(value: Any) -> str:
+    """Return a name that may be left out; “none” is what a table's cell says for that."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput(gettext("Give text."))
+    name = _storable(value.strip())
+    return "" if name.lower() == "none" else name
+
+
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -456,4 +506,4 @@ def _wanted_number(least: str, most: str, none_means: StrOrPromise) -> str:
 
 
 #: The converters of single fields, for whatever else is described by a document.
-as_text, as_tags, as_boolean, as_number = _text, _tags, _boolean, _number
+as_text, as_tags, as_boolean, as_number, as_group = _text, _tags, _boolean, _number, _group

@@ -52,6 +52,13 @@ class JobExists(InvalidInput):
         )
 
 
+class ExecutionCancelled(BaseException):
+    """Ends a run that somebody has cancelled, or whose timeout has passed: ``current_execution().check()`` raises it.
+
+    It is no ``Exception``, so that a function that goes on after its errors does not go on after this.
+    """
+
+
 class JobNotFound(ConsoleError, LookupError):
     """No job has this id."""
 
@@ -71,6 +78,15 @@ class ExecutionNotFound(ConsoleError, LookupError):
         )
 
 
+class InstanceNotFound(ConsoleError, LookupError):
+    """No instance has this id."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(
+            gettext("There is no instance “%(id)s”. It has stopped, or its heartbeat has.") % {"id": instance_id}
+        )
+
+
 class FailureNotFound(ConsoleError, LookupError):
     """No group of failures has this id."""
 
@@ -86,6 +102,16 @@ class BlackoutNotFound(ConsoleError, LookupError):
 
     def __init__(self, window_id: int) -> None:
         super().__init__(gettext("There is no blackout window %(id)s. It may have been deleted.") % {"id": window_id})
+
+
+class GroupNotFound(ConsoleError, LookupError):
+    """No concurrency group has this name, or none that has slots of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            gettext("There is no concurrency group “%(name)s” with slots of its own. Add it, or choose another.")
+            % {"name": name[:60]}
+        )
 
 
 class UnknownFunction(InvalidInput):

@@ -40,6 +40,9 @@ class JobOptions(TypedDict, total=False):
     args: list[Any]
     kwargs: dict[str, Any]
     executor: str
+    queue: str
+    priority: int
+    concurrency_group: str
     coalesce: bool
     max_instances: int
     misfire_grace_time: int | None

@@ -14,7 +14,14 @@ else:
 #: The apps whose models stand together, the one that gives its address to the section first.
 APPS = ("django_apscheduler", "app_scheduler")
 #: Their models, in the order of the section; any other comes after them.
-ORDER = ("DjangoJob", "DjangoJobExecution", "FailureGroup", "BlackoutWindow")
+ORDER = (
+    "DjangoJob",
+    "DjangoJobExecution",
+    "FailureGroup",
+    "BlackoutWindow",
+    "ConcurrencyGroup",
+    "SchedulerInstance",
+)
 
 
 class OneSection(_AdminSite):

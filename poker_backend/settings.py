@@ -203,9 +203,27 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
 # The console
 
-CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
 APSCHEDULER_DATETIME_FORMAT = "N j, Y, H:i:s"
+APP_SCHEDULER_EXECUTORS = {"processes": {"type": "processes", "max_workers": 4}}
 vars().update(environment.console_settings())
 APP_SCHEDULER_AUTOSTART = environment.flag("APP_SCHEDULER_AUTOSTART", True)
 APP_SCHEDULER_LEASE_SECONDS = environment.number("APP_SCHEDULER_LEASE_SECONDS", 10, minimum=1)
 APP_SCHEDULER_MAX_WORKERS = environment.number("APP_SCHEDULER_MAX_WORKERS", 10, minimum=1)
+
+# Celery, where there is a broker: the executor “celery” sends executions to workers. See docs/architecture.md.
+
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL")
+CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker takes no more than it can begin at once: what waits behind a long run would wait although others are free.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# How long Celery waits for the result of a process that has ended before it gives its message back, in seconds.
+CELERY_WORKER_LOST_WAIT = 3.0
+# The site's own logging; what a run prints is kept with its execution.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+if CELERY_BROKER_URL:
+    APP_SCHEDULER_EXECUTORS = {
+        "celery": {"type": "celery", "app": "poker_backend.celery:app", "queue": CELERY_TASK_DEFAULT_QUEUE},
+        **vars().get("APP_SCHEDULER_EXECUTORS", {}),
+    }

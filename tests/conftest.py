@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils import translation
+from hypothesis import settings as hypothesis_settings
 
 from tests import postgres
 from tests.run_directory import run_directory
 
 #: A test's marker from where it lies.
 MARKED_DIRECTORIES = {"processes": "processes", "browser": "browser"}
+
+# No test is about how long it takes: machines are busy.
+hypothesis_settings.register_profile("console", deadline=None)
+hypothesis_settings.load_profile("console")
 
 
 def pytest_configure() -> None:
@@ -43,6 +48,14 @@ def language() -> Iterator[None]:
     translation.deactivate()
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def remembered() -> None:
+    """Begin without the answers to another test's database."""
+    from app_scheduler.services.overview.concerns import SUMS
+
+    SUMS.forget()
 
 
 @pytest.fixture(scope="session")

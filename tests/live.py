@@ -204,9 +204,11 @@ class Site:
         self.database_url = database_url
         self.token = token
         self.processes: list[Process] = []
+        #: What all its processes are given besides.
+        self.env: dict[str, str] = {}
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
-        return environment(self.database_url, env)
+        return environment(self.database_url, {**self.env, **(env or {})})
 
     def manage(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:
         """Run a command of manage.py to its end and return its output; fail if it fails."""
@@ -229,10 +231,17 @@ class Site:
     def start_manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
         return self.start("manage.py", *arguments, env=env)
 
+    def worker(self, *arguments: str, concurrency: int = 2, env: Mapping[str, str] | None = None) -> Process:
+        """Start a Celery worker; it needs to be told of a broker."""
+        options = ["--concurrency", str(concurrency), "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        worker = self.start("-m", "celery", "-A", "poker_backend", "worker", *options, *arguments, env=env)
+        worker.wait_for_output(" ready.")
+        return worker
+
     def runserver(self, *arguments: str, reload: bool = False, env: Mapping[str, str] | None = None) -> Server:
         port = free_port()
         options = [*arguments] if reload else ["--noreload", *arguments]
-        return self._serve(["manage.py", "runserver", f"127.0.0.1:{port}", *options], port, env)
+        return self.serve(["manage.py", "runserver", f"127.0.0.1:{port}", *options], port, env)
 
     def gunicorn(
         self, *arguments: str, workers: int = 1, preload: bool = False, env: Mapping[str, str] | None = None
@@ -242,12 +251,12 @@ class Site:
         # Its control socket lies in the home directory, one for all sites.
         options += ["--no-control-socket", *(["--preload"] if preload else []), *arguments]
         command = ["-m", "gunicorn", "poker_backend.wsgi", *options]
-        return self._serve(command, port, env)
+        return self.serve(command, port, env)
 
     def uvicorn(self, *arguments: str, env: Mapping[str, str] | None = None) -> Server:
         port = free_port()
         command = ["-m", "uvicorn", "poker_backend.asgi:application", "--port", str(port), *arguments]
-        return self._serve(command, port, env)
+        return self.serve(command, port, env)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Ask the database behind the processes' backs. Parameters are written %s."""
@@ -265,7 +274,8 @@ class Site:
             process.kill_group()
             print(process)
 
-    def _serve(self, command: list[str], port: int, env: Mapping[str, str] | None) -> Server:
+    def serve(self, command: list[str], port: int, env: Mapping[str, str] | None) -> Server:
+        """Start Python with these arguments as a server on this port, and wait until it answers."""
         server = Server([sys.executable, *command], self.environment(env), self._log(), port, self.token)
         self.processes.append(server)
         server.wait_until_ready()

@@ -7,11 +7,14 @@ import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import IO, Any
 
 _log: ContextVar[RunLog | None] = ContextVar("app_scheduler_log", default=None)
+#: Takes each line as well, in a process that may be killed before it can hand over what it has.
+copy_line: Callable[[str], None] | None = None
 
 
 class RunLog:
@@ -35,6 +38,8 @@ class RunLog:
         line = f"{stamp} {level:<8} " + message.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\n", "\n    ")
         with self._lock:
             self.entries += 1
+            if copy_line is not None:
+                copy_line(line)
             if not self._tail and len(line) <= self._head_left:
                 self._head_left -= len(line) + 1
                 self._head.append(line)

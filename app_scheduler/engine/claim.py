@@ -36,13 +36,14 @@ GLANCE = 20
 
 @dataclass(slots=True)
 class Claimed:
-    """What one claim did: how many jobs it advanced, their executions, and the runs that it started at once."""
+    """What one claim did: how many jobs it advanced, their executions, and what it started or sent at once."""
 
     jobs: int = 0
     more: bool = False
     next_tick: datetime | None = None
     entries: list[Entry] = field(default_factory=list)
     started: list[Run] = field(default_factory=list)
+    sent: list[Waiting] = field(default_factory=list)
 
 
 def claim(
@@ -85,8 +86,9 @@ def claim(
     claimed.more = found.more or len(won) < len(decisions)
     if direct is not None:
         direct.submit(claimed.started)
+        direct.publish(claimed.sent)
     elif dispatcher is not None:
-        dispatcher.complete = False
+        dispatcher.note_queued([decision.spec for decision in won])
     return claimed
 
 
@@ -97,10 +99,16 @@ def _write(
         won = _advance_ticks(decisions)
         extend_rows(won, now)
         rows = _waiting(won)
-        look = dispatcher.decide([row for row, *_ in rows if row.available_at <= now], now) if dispatcher else Look()
+        look = Look()
+        if dispatcher:
+            available = sorted((row for row, *_ in rows if row.available_at <= now), key=Waiting.order)
+            look = dispatcher.fenced(dispatcher.decide_claimed(available, now))
         entry_of = {id(row): (entry, due) for row, entry, due in rows}
         for row in look.start:
             entry, due = entry_of[id(row)]
+            if dispatcher and dispatcher.sends(row):
+                entry.is_sent = True
+                continue
             entry.status, entry.instance = Status.STARTED, instance
             entry.function, entry.args, entry.kwargs = due.function, JSONText(due.args), JSONText(due.kwargs)
         for row, status, reason in look.settle:
@@ -111,12 +119,14 @@ def _write(
         _write_states(won)
         for row, entry, _ in rows:
             row.execution_id = ids[id(entry)]
-        runs = [row.run(due.function, due.args, due.kwargs) for row in look.start for _, due in (entry_of[id(row)],)]
+        begun = [(row, *entry_of[id(row)]) for row in look.start]
+        runs = [row.run(due.function, due.args, due.kwargs) for row, entry, due in begun if not entry.is_sent]
         if dispatcher:
             dispatcher.in_doubt.update((run.execution_id, run) for run in runs)
     if dispatcher:
         dispatcher.remember(look, [row for row, *_ in rows if row.available_at > now])
     claimed.started = runs
+    claimed.sent = [row for row, entry, _ in begun if entry.is_sent]
     return won
 
 
@@ -139,6 +149,10 @@ def _waiting(won: Sequence[Decision]) -> list[tuple[Waiting, Entry, Due]]:
                 due.timeout,
                 due.max_retries,
                 due.retry_backoff,
+                due.queue,
+                due.priority,
+                due.concurrency_group,
+                due.group_slots,
             ),
             entry,
             due,

@@ -257,7 +257,8 @@ def advance(decision: Decision, following: datetime | None) -> Decision:
 def _queued(spec: Due, schedule: triggers.Schedule, tick: datetime, now: datetime) -> Entry:
     # Jitter delays the run; the schedule keeps its ticks, or every tick would move the next one.
     delay = timedelta(seconds=random.uniform(0, schedule.jitter)) if schedule.jitter else timedelta(0)
-    return Entry(spec.job_id, tick, now, available_at=tick + delay if delay else min(tick, now))
+    available_at = tick + delay if delay else min(tick, now)
+    return Entry(spec.job_id, tick, now, available_at=available_at, priority=spec.priority)
 
 
 def _late(gaps: Sequence[Gap], tick: datetime) -> str:

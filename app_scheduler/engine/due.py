@@ -10,7 +10,7 @@ from typing import Any
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler.engine.sql import moment_column, moments, read
-from app_scheduler.models import JobSpec, SchedulerLease
+from app_scheduler.models import ConcurrencyGroup, JobSpec, SchedulerLease
 
 
 @dataclass(slots=True)
@@ -34,6 +34,10 @@ class Due:
     max_retries: int
     retry_backoff: int
     last_status: str
+    queue: str = ""
+    priority: int = 0
+    concurrency_group: str = ""
+    group_slots: int = 1
     skip_tick: datetime | None = None
 
 
@@ -55,8 +59,10 @@ class Upcoming:
 _STATEMENT = f"""
 SELECT j.id, {{tick}}, s.state, s.revision, s.function, s.trigger, {{anchor}}, s.args, s.kwargs, s.executor,
        s.coalesce, s.max_instances, s.misfire_grace_time, s.timeout, s.max_retries, s.retry_backoff, s.last_status,
-       {{skip}}, (SELECT blackouts FROM {SchedulerLease._meta.db_table} WHERE id = {SchedulerLease.SINGLETON})
+       s.queue, s.priority, s.concurrency_group, COALESCE(g.slots, 1), {{skip}},
+       (SELECT blackouts FROM {SchedulerLease._meta.db_table} WHERE id = {SchedulerLease.SINGLETON})
 FROM {{jobs}} j JOIN {JobSpec._meta.db_table} s ON s.job_id = j.id
+     LEFT JOIN {ConcurrencyGroup._meta.db_table} g ON g.name = s.concurrency_group
 WHERE j.next_run_time IS NOT NULL ORDER BY j.next_run_time LIMIT %s
 """
 _JOBS = DjangoJob._meta.db_table

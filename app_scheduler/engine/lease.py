@@ -13,12 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from app_scheduler.conf import console_settings
+from app_scheduler.engine.sql import read
 from app_scheduler.models import InstanceRole, SchedulerInstance, SchedulerLease
+
+_HELD = f"""
+SELECT 1 FROM {SchedulerLease._meta.db_table}
+WHERE id = {SchedulerLease.SINGLETON} AND holder = %s AND token = %s {{lock}}
+"""
 
 
 def _from_now(seconds: float) -> ExpressionWrapper[Any]:
@@ -39,9 +45,16 @@ def ensure_lease() -> None:
     )
 
 
-def read_lease() -> SchedulerLease | None:
-    """Return the lease with ``now`` annotated: the database's clock, to compare its expiry with."""
-    return SchedulerLease.objects.annotate(now=Now()).filter(id=SchedulerLease.SINGLETON).first()
+def read_lease(instance: str = "") -> SchedulerLease | None:
+    """Return the lease with ``now`` annotated: the database's clock, to compare its expiry with.
+
+    For an ``instance``, ``is_known`` says whether it has a row, and ``draining_since`` what stands in it.
+    """
+    lease = SchedulerLease.objects.annotate(now=Now()).filter(id=SchedulerLease.SINGLETON)
+    if instance:
+        row = SchedulerInstance.objects.filter(id=instance)
+        lease = lease.annotate(is_known=Exists(row), draining_since=Subquery(row.values("draining_since")))
+    return lease.first()
 
 
 @dataclass
@@ -54,6 +67,8 @@ class Lease:
     #: When the lease was last known to be ours, by the monotonic clock, which a suspended process cannot fool for long.
     renewed: float = 0.0
     beaten: float = 0.0
+    #: Since when somebody wants this instance to take nothing new: it does not lead then.
+    draining_since: datetime | None = None
 
     def is_fresh(self) -> bool:
         """Tell, without asking the database, whether we may still count on the lease."""
@@ -64,7 +79,13 @@ class Lease:
         return time.monotonic() - self.beaten >= console_settings.lease_seconds / 3
 
     def acquire(self) -> bool:
-        """Take the lease if it is free, renew it if it is ours; return whether we hold it. One short transaction."""
+        """Take the lease if it is free, renew it if it is ours; return whether we hold it. One short transaction.
+
+        An instance that drains does neither.
+        """
+        if self.draining_since is not None:
+            self.held = False
+            return False
         asked = time.monotonic()
         mine = SchedulerLease.objects.filter(id=SchedulerLease.SINGLETON, holder=self.instance, token=self.token)
         if self.held and mine.update(expires_at=_from_now(console_settings.lease_seconds), alive_at=Now()):
@@ -88,6 +109,14 @@ class Lease:
         self.held = bool(taken)
         self.renewed = asked
         return self.held
+
+    def hold_to_commit(self) -> bool:
+        """Tell whether this process leads, and let nobody else lead before the caller's transaction has ended.
+
+        What it has read of the table since it leads is then all that any leader has started.
+        """
+        lock = "" if connection.vendor == "sqlite" else "FOR SHARE"
+        return bool(read(_HELD.format(lock=lock), [self.instance, self.token]))
 
     def release(self) -> None:
         """Give the lease back, so that a standby can lead at once."""
@@ -113,6 +142,7 @@ class Lease:
                     started_at=Now(),
                     heartbeat=Now(),
                     version=version,
+                    draining_since=self.draining_since,
                     **values,
                 )
             ],

@@ -33,6 +33,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from app_scheduler.conf import console_settings
 from app_scheduler.engine import custody, events, recovery
 from app_scheduler.engine.adoption import adopt
+from app_scheduler.engine.cancelling import asked_of
 from app_scheduler.engine.claim import Claimed, claim
 from app_scheduler.engine.connections import drop_connection, set_up_connection
 from app_scheduler.engine.dispatch import Dispatched, Dispatcher
@@ -124,6 +125,7 @@ class LoopScheduler(BackgroundScheduler):
             executor.on_finish = self._recorder.put
             executor.on_free = self._give_slot
             executor.may_start = self._may_start
+            executor.faults = self._faults
             if alias not in self._executors:
                 self.add_executor(executor, alias)
         for alias, executor in self._executors.items():
@@ -306,6 +308,7 @@ class LoopScheduler(BackgroundScheduler):
             self._asked = False
             self._whole_pass_at = time.monotonic() + LONGEST_SLEEP_SECONDS
             self._keep_lease()
+            self._end_cancelled()
         if not self._lease.held:
             return min(self._expiry, LONGEST_SLEEP_SECONDS)
         self._end_pauses()
@@ -344,14 +347,14 @@ class LoopScheduler(BackgroundScheduler):
         assert event is not None
         now = utc_now()
         available = dispatcher.next_available is not None and dispatcher.next_available <= now
-        if whole or available or not (dispatcher.complete or dispatcher.rest):
+        if whole or available or dispatcher.must_look:
             dispatched = dispatcher.look(now)
         elif dispatcher.rest:
             dispatched = dispatcher.go_on(now)
         else:
             return False
         self._tell_dispatched(dispatched)
-        progress = bool(dispatched.started or dispatched.settled)
+        progress = dispatched.progress
         until = time.monotonic() + BURST_SECONDS
         while dispatcher.rest and not self._stopping.is_set() and self._lease.is_fresh():
             left = until - time.monotonic()
@@ -361,12 +364,14 @@ class LoopScheduler(BackgroundScheduler):
             if any(executor.free for executor in self._consoles()):
                 dispatched = dispatcher.go_on(utc_now())
                 self._tell_dispatched(dispatched)
-                progress = progress or bool(dispatched.started or dispatched.settled)
+                progress = progress or dispatched.progress
         return progress
 
     def _new_dispatcher(self) -> Dispatcher:
         executors = {alias: each for alias, each in self._executors.items() if isinstance(each, ConsoleExecutor)}
-        return Dispatcher(executors, self.instance, self._recorder.unflushed, self._in_doubt)
+        return Dispatcher(
+            executors, self.instance, self._recorder.unflushed, self._in_doubt, self._lease.hold_to_commit
+        )
 
     def _take_back(self, seconds: float = LONGEST_SLEEP_SECONDS) -> None:
         """Queue again what was handed out ahead and does not get its turn, as behind runs that all take long."""
@@ -410,12 +415,13 @@ class LoopScheduler(BackgroundScheduler):
 
     def _keep_lease(self) -> None:
         """Beat and renew when it is time, take the lease when it is free, and notice when it is lost."""
-        lease = read_lease()
+        lease = read_lease(self.instance)
         if lease is None:
             ensure_lease()
-            lease = read_lease()
+            lease = read_lease(self.instance)
         assert lease is not None
         was_leading = self._lease.held
+        self._see_whether_to_drain(lease)
         if was_leading and (lease.holder != self.instance or lease.token != self._lease.token):
             self._lease.held = False
         free = lease.holder in ("", self.instance) or lease.expires_at <= lease.now  # type: ignore[attr-defined]  # an annotation
@@ -433,12 +439,36 @@ class LoopScheduler(BackgroundScheduler):
             self._interrupt_lost()
             if self._lease.held:
                 recovery.reap(utc_now())
+                recovery.send_again(self._executors, utc_now())
                 self._look_for_ends_of_pauses()
         self._paused = lease.paused_at is not None
         if lease.last_resumed_at and (self._pause is None or self._pause.until != lease.last_resumed_at):
             self._pause = last_pause(lease)
         # A standby looks again at the very moment at which the lease ends.
         self._expiry = max(0.01, (lease.expires_at - lease.now).total_seconds())  # type: ignore[attr-defined]  # an annotation
+        if self._lease.draining_since is not None:
+            self._expiry = LONGEST_SLEEP_SECONDS  # A lease that nobody takes is not ours to take.
+
+    def _see_whether_to_drain(self, lease: SchedulerLease) -> None:
+        """Notice what somebody wants of this instance, and give the lease up where it drains.
+
+        Without its row, which others take away after a stall, it goes on as it was; its next beat writes that again.
+        """
+        if not lease.is_known:  # type: ignore[attr-defined]  # an annotation
+            return
+        before, since = self._lease.draining_since, lease.draining_since  # type: ignore[attr-defined]  # an annotation
+        self._lease.draining_since = since
+        if since is None:
+            if before is not None:
+                logger.info("Instance %s does not drain any more", self.instance)
+            return
+        if before is None:
+            logger.info("Instance %s drains: it takes nothing new and ends what it runs", self.instance)
+        if self._lease.held or lease.holder == self.instance:
+            self._lease.release()
+            # What was handed out ahead has not begun; whoever leads next starts it.
+            self._take_back(0)
+            self._doorbell.ring()
 
     def _still_leads(self) -> bool:
         """Tell whether this process may start executions: a stall since the pass began may have cost it the lease."""
@@ -457,6 +487,13 @@ class LoopScheduler(BackgroundScheduler):
         held = custody.held_here(self._consoles(), self._recorder.unflushed)
         if held is not None:
             custody.interrupt_lost(self.instance, held | set(self._in_doubt), utc_now())
+
+    def _end_cancelled(self) -> None:
+        """Have what runs here and somebody has cancelled end; whoever leads."""
+        consoles = self._consoles()
+        if any(each.busy for each in consoles):
+            for execution_id, reason in asked_of(self.instance).items():
+                any(each.cancel(execution_id, reason) for each in consoles)
 
     def _may_start(self, run: Run) -> bool:
         return custody.may_start(run, self.instance, self._stopping)
@@ -505,7 +542,8 @@ class LoopScheduler(BackgroundScheduler):
 
     def _cease_to_lead(self) -> None:
         self.state = STATE_PAUSED
-        logger.warning("Instance %s lost the lease and is on standby", self.instance)
+        if self._lease.draining_since is None:
+            logger.warning("Instance %s lost the lease and is on standby", self.instance)
         self._dispatch_event(SchedulerEvent(EVENT_SCHEDULER_PAUSED))
 
     def _finish(self) -> None:
@@ -524,6 +562,8 @@ class LoopScheduler(BackgroundScheduler):
             for executor in self._consoles():
                 executor.stop(0)
             self._insist(partial(self._take_back, 0), 1.0)
+            for executor in self._consoles():
+                executor.end()
             self._recorder.stop(max(FAREWELL_SECONDS / 2, deadline - time.monotonic()))
             self._insist(self._interrupt_rest, FAREWELL_SECONDS / 2)
             self._insist(self._lease.leave, FAREWELL_SECONDS / 2)
@@ -574,9 +614,9 @@ class LoopScheduler(BackgroundScheduler):
             event.set()
 
     def _after_recording(self, outcomes: Sequence[Outcome]) -> None:
-        turns = self._dispatcher.turns
-        # A retry was queued, or something waits until this job's execution has ended.
-        if any(outcome.is_retried or outcome.run.job_id in turns for outcome in outcomes) or self._stopping.is_set():
+        is_awaited = self._dispatcher.is_awaited
+        # A retry was queued, or something waits until this job's or this group's execution has ended.
+        if any(outcome.is_retried or is_awaited(outcome.run) for outcome in outcomes) or self._stopping.is_set():
             self.wakeup()
         if self._listeners:
             self._tell(events.of_outcomes(outcomes))

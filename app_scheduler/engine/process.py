@@ -13,6 +13,9 @@ from django.conf import settings
 #: Where Django hands a server its application. A process whose ``django.setup()`` is called from there is a server.
 SERVER_ENTRY_POINTS = frozenset({"django.core.wsgi", "django.core.asgi"})
 
+#: Whether this is a child that runs executions. Its arguments are those of its server, as ``multiprocessing`` has it.
+is_child = False
+
 
 class ProcessKind(Enum):
     SERVER = "server"
@@ -26,6 +29,8 @@ def kind_of_process() -> ProcessKind:
     No list of servers is kept: gunicorn, uvicorn, granian, mod_wsgi and the like all load ``wsgi.py`` or ``asgi.py``,
     and ``migrate``, ``shell``, the tests and a Celery worker do not. ``runserver`` is the exception, known by name.
     """
+    if is_child:
+        return ProcessKind.CLIENT
     if _is_runserver():
         return ProcessKind.SERVER
     modules = set(_calling_modules())

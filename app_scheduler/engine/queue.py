@@ -30,10 +30,13 @@ class Entry:
     args: Any = None
     kwargs: Any = None
     attempt: int = 1
+    priority: int = 0
     retry_of_id: int | None = None
     tick_count: int = 1
     first_tick: datetime | None = None
     reason: str = ""
+    #: Whether it is with a broker from the start, to be published once it is committed.
+    is_sent: bool = False
     #: Of one that is started at once: by which instance, and the function that it calls.
     instance: str = ""
     function: str = ""
@@ -50,9 +53,11 @@ _DETAIL_FIELDS = (
     "args",
     "kwargs",
     "attempt",
+    "priority",
     "retry_of",
     "queued_at",
     "available_at",
+    "sent_at",
     "started_at",
     "finished_at",
     "instance",
@@ -97,9 +102,11 @@ def _detail(pk: int, entry: Entry) -> tuple[Any, ...]:
         entry.args,
         entry.kwargs,
         entry.attempt,
+        entry.priority,
         entry.retry_of_id,
         entry.queued_at,
-        (entry.available_at or entry.queued_at) if queued else None,
+        (entry.available_at or entry.queued_at) if queued and not entry.is_sent else None,
+        entry.queued_at if entry.is_sent else None,
         entry.queued_at if started else None,
         entry.queued_at if entry.has_verdict else None,
         entry.instance,
@@ -140,8 +147,8 @@ def settle(
     update_from_values(
         ExecutionDetail,
         ["execution"],
-        ["available_at", "finished_at", "reason", "fingerprint"],
-        [(pk, None, now, reason, fingerprint_of(status)) for pk, _, status, reason in verdicts if pk in won],
+        ["available_at", "sent_at", "finished_at", "reason", "fingerprint"],
+        [(pk, None, None, now, reason, fingerprint_of(status)) for pk, _, status, reason in verdicts if pk in won],
     )
     ticks = _ticks_of([pk for pk, _, status, _ in verdicts if pk in won and status in WITHOUT_RUN])
     note(Verdict(job_id, status, pk, now, ticks.get(pk, 1)) for pk, job_id, status, _ in verdicts if pk in won)

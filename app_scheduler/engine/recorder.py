@@ -16,12 +16,13 @@ from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler.engine.connections import drop_connection, set_up_connection
 from app_scheduler.engine.faults import Faults
-from app_scheduler.engine.queue import Entry, enqueue, timestamp
+from app_scheduler.engine.queue import enqueue, timestamp
+from app_scheduler.engine.retrying import retry_of
 from app_scheduler.engine.runner import Outcome
 from app_scheduler.engine.sql import update_from_values, writing
 from app_scheduler.engine.telling import PROGRESS_FIELDS, progress_fields
 from app_scheduler.engine.verdicts import Verdict, fingerprint_of, note
-from app_scheduler.models import ExecutionDetail, ExecutionOrigin, Status
+from app_scheduler.models import ExecutionDetail, Status
 
 logger = logging.getLogger(__name__)
 
@@ -167,20 +168,35 @@ class Recorder:
             batch.append(outcome)
         return batch
 
-    def _write_surely(self, batch: Sequence[Outcome]) -> None:
-        """Write ``batch``, however long the database is away; one outcome that cannot be stored spoils no other."""
+    def write_now(self, outcomes: Sequence[Outcome]) -> bool:
+        """Write in this thread, however long the database is away; return whether these are now all the verdicts."""
+        lost = {outcome.run.execution_id: outcome for outcome in outcomes}
+        for pk in self._write_surely(outcomes):
+            lost.pop(pk, None)
+        if not lost:
+            return True
+        # After a COMMIT that was cut off they may have been written at the first try.
+        written = ExecutionDetail.objects.filter(execution_id__in=lost)
+        found = dict(written.values_list("execution_id", "finished_at"))
+        return all(found.get(pk) == outcome.finished_at for pk, outcome in lost.items())
+
+    def _write_surely(self, batch: Sequence[Outcome]) -> set[int]:
+        """Write ``batch``, however long the database is away; one outcome that cannot be stored spoils no other.
+
+        Returns the executions that were still started.
+        """
         backoff = 0.05
         bare = False
         while True:
             try:
-                record(batch)
+                won = record(batch)
                 self._faults.over(FAULT)
-                return
+                return won
             except AWAY as error:
                 self._faults.note(FAULT, error)
                 drop_connection()
                 if self._stopping.is_set() and time.monotonic() > self._deadline:
-                    return
+                    return set()
                 # A stop cuts the waiting short, but not to nothing.
                 if self._stopping.wait(backoff):
                     time.sleep(0.05)
@@ -188,13 +204,11 @@ class Recorder:
             except Exception as error:
                 drop_connection()
                 if len(batch) > 1:
-                    for outcome in batch:
-                        self._write_surely([outcome])
-                    return
+                    return set[int]().union(*(self._write_surely([outcome]) for outcome in batch))
                 if bare:
                     # The loop finds that nobody holds it any more, and gives it a verdict.
                     logger.exception("Execution %d cannot be recorded at all", batch[0].run.execution_id)
-                    return
+                    return set()
                 logger.exception("Execution %d cannot be recorded as it is", batch[0].run.execution_id)
                 _strip(batch[0], error)
                 bare = True
@@ -212,8 +226,11 @@ def _size(outcome: Outcome) -> int:
     return characters if characters > SHORT else 0
 
 
-def record(outcomes: Sequence[Outcome]) -> None:
-    """Write the verdicts of ``outcomes`` in one transaction, only where the execution is still started."""
+def record(outcomes: Sequence[Outcome]) -> set[int]:
+    """Write the verdicts of ``outcomes`` in one transaction, only where the execution is still started.
+
+    Returns the ids of those.
+    """
     by_id = {outcome.run.execution_id: outcome for outcome in outcomes}
     with writing():
         won = update_from_values(
@@ -257,9 +274,10 @@ def record(outcomes: Sequence[Outcome]) -> None:
         told = [(pk, *progress_fields(o.progress).values()) for pk, o in by_id.items() if pk in won and o.progress]
         update_from_values(ExecutionDetail, ["execution"], PROGRESS_FIELDS, told)
         finished = [outcome for pk, outcome in by_id.items() if pk in won]
-        if retries := [entry for outcome in finished for entry in _retry_of(outcome)]:
+        if retries := [entry for outcome in finished for entry in retry_of(outcome)]:
             enqueue(retries)
         note(map(_verdict, finished))
+    return set(won)
 
 
 def _verdict(outcome: Outcome) -> Verdict:
@@ -275,29 +293,6 @@ def _verdict(outcome: Outcome) -> Verdict:
         exception=outcome.exception or "",
         place=outcome.place,
     )
-
-
-def _retry_of(outcome: Outcome) -> list[Entry]:
-    """Return the next attempt of a run that failed, where its job allows one."""
-    run = outcome.run
-    if not outcome.is_retried:
-        return []
-    wait = timedelta(seconds=run.retry_backoff * 2 ** (run.attempt - 1))
-    due = outcome.finished_at + wait
-    return [
-        Entry(
-            run.job_id,
-            due,
-            outcome.finished_at,
-            origin=ExecutionOrigin.RETRY,
-            available_at=due,
-            args=run.args,
-            kwargs=run.kwargs,
-            attempt=run.attempt + 1,
-            retry_of_id=run.execution_id,
-            reason=f"Attempt {run.attempt + 1} of {run.max_retries + 1}.",
-        )
-    ]
 
 
 def _seconds(duration: timedelta) -> Decimal:

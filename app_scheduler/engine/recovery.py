@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -14,10 +15,12 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import documents, triggers
 from app_scheduler.conf import console_settings
+from app_scheduler.engine.executors import SendingExecutor
 from app_scheduler.engine.held import passed_while_held, record
 from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.lease import dead_instances, lease_ago, name_of
 from app_scheduler.engine.queue import Entry, enqueue, settle
+from app_scheduler.engine.sending import send_overdue, unsend
 from app_scheduler.engine.sql import in_batches, update_from_values
 from app_scheduler.models import (
     ExecutionDetail,
@@ -42,6 +45,26 @@ def reap(now: datetime) -> int:
     lost = lost_executions().select_related("execution__job__spec")
     count = interrupt(list(lost[:1000]), now, "The {instance} that ran it is gone.")
     dead_instances().delete()
+    return count
+
+
+def send_again(executors: Mapping[str, Any], now: datetime) -> int:
+    """Send again what a broker has had for long and no worker has begun, as after one that lost its messages.
+
+    Where its job has another kind of executor by now it goes back into the queue. Returns how many there were.
+    """
+    senders = {alias: each for alias, each in executors.items() if isinstance(each, SendingExecutor)}
+    if not senders:
+        return 0
+    overdue = send_overdue(now, min(each.resend_seconds for each in senders.values()))
+    for alias, messages in overdue.items():
+        if alias in senders:
+            senders[alias].send(messages)
+        else:
+            unsend([message.execution_id for message in messages], now)
+    count = sum(map(len, overdue.values()))
+    if count:
+        logger.info("Executions that no worker has begun were sent again: %d", count)
     return count
 
 
@@ -78,6 +101,7 @@ def interrupt(details: list[ExecutionDetail], now: datetime, reason: str) -> int
                     args=row.args,
                     kwargs=row.kwargs,
                     attempt=row.attempt + 1,
+                    priority=row.priority,
                     retry_of_id=row.execution_id,
                     reason=f"Runs again since execution {row.execution_id} was interrupted.",
                 )

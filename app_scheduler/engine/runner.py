@@ -23,7 +23,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 
 from app_scheduler.conf import console_settings
-from app_scheduler.engine import capture, telling
+from app_scheduler.engine import capture, ending, telling
+from app_scheduler.engine.ending import Ending
 from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.telling import Progress, Telling
 from app_scheduler.exceptions import InvalidInput
@@ -60,6 +61,8 @@ class Run:
     timeout: int | None = None
     max_retries: int = 0
     retry_backoff: int = 0
+    priority: int = 0
+    concurrency_group: str = ""
     #: When it was made, just before its dispatch, by the monotonic clock of this machine.
     made_at: float = field(default_factory=time.monotonic, compare=False)
 
@@ -94,13 +97,23 @@ class Outcome:
 class CurrentExecution:
     """What a running function can learn and tell about its own execution."""
 
-    def __init__(self, run: Run | None = None, told: Telling | None = None) -> None:
+    def __init__(self, run: Run | None = None, told: Telling | None = None, ends: Ending | None = None) -> None:
         self.id = run.execution_id if run else None
         self.job_id = run.job_id if run else None
         self.run_time = run.run_time if run else None
         self.attempt = run.attempt if run else 1
         self.log = logging.getLogger(run.function if run else __name__)
         self._told = told
+        self._ends = ends or Ending()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is to end now: somebody has cancelled it, or its timeout has passed. Costs nothing to ask."""
+        return self._ends.is_due
+
+    def check(self) -> None:
+        """Raise ``ExecutionCancelled`` if it is to end now, which gives it the verdict that says so."""
+        self._ends.check()
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Say how far the run is, as often as you like: it costs no query, and is shown every few seconds.
@@ -142,22 +155,47 @@ def broken_off(run: Run, error: BaseException) -> Outcome:
     return outcome
 
 
+def cut_off(run: Run, status: Status, began: datetime, reason: str, log: str = "", stack: str = "") -> Outcome:
+    """Return the outcome of a run whose process has ended or was ended under it. ``stack`` is where it was then."""
+    outcome = Outcome(run, status, began, max(began, datetime.now(UTC)), log=_printable(log))
+    outcome.traceback = _cut_middle(_printable(stack), TRACEBACK_LENGTH) or None
+    if status == Status.ERROR:
+        outcome.exception = _cut(f"ProcessEnded: {reason}", EXCEPTION_LENGTH)
+        outcome.fingerprint = _fingerprint(reason, run.function)
+    else:
+        outcome.reason = reason
+    return outcome
+
+
+def could_not_begin(run: Run, message: str, text: str | None = None) -> Outcome:
+    """Return the outcome of a run for which there was no process; ``text`` is a traceback from one that tried."""
+    now = datetime.now(UTC)
+    outcome = Outcome(run, Status.ERROR, now, now, reason="The process for it could not be used.")
+    outcome.exception = _cut(_printable(message), EXCEPTION_LENGTH)
+    outcome.traceback = _cut_middle(_printable(text), TRACEBACK_LENGTH) if text else None
+    outcome.fingerprint = _fingerprint("no process", message.partition("\n")[0])
+    return outcome
+
+
 def _execute(run: Run) -> Outcome:
     log = capture.start(console_settings.log_limit)
     told = Telling(run.execution_id, log)
-    _current.set(CurrentExecution(run, told))
+    ends = Ending(run.timeout)
+    _current.set(CurrentExecution(run, told, ends))
     started_at = datetime.now(UTC)
     clock = time.monotonic()
     value: Any = None
     error: BaseException | None = None
     telling.writer.begin(told)
+    ending.begin(run.execution_id, ends)
     try:
         if getattr(_thread, "connected", False):
             _close_stale_connections()
-        value = _call(run)
+        value = _call(run, ends)
     except BaseException as raised:  # SystemExit in a job must end that run, not the worker.
         error = raised
     finally:
+        ending.end(run.execution_id)
         telling.writer.end(told)
     finished_at = datetime.now(UTC)
     outcome = Outcome(
@@ -170,19 +208,24 @@ def _execute(run: Run) -> Outcome:
         error=error,
         progress=told.progress,
     )
-    if error is not None:
-        _describe_error(outcome, error)
-    else:
+    if error is None:
         outcome.result = _readable(value)
-        took = time.monotonic() - clock
-        if run.timeout is not None and took > run.timeout:
-            outcome.status = Status.TIMED_OUT
-            outcome.reason = f"It took {took:.1f} s, longer than its timeout of {run.timeout} s."
+    is_early = error is not None and ending.is_an_end(error)
+    took = time.monotonic() - clock
+    if ends.is_asked and (is_early or (error is None and ends.is_known)):
+        outcome.status, outcome.reason = Status.CANCELLED, ends.reason
+    elif run.timeout is not None and took >= run.timeout and (is_early or error is None):
+        outcome.status = Status.TIMED_OUT
+        outcome.reason = f"It took {took:.1f} s, longer than its timeout of {run.timeout} s."
+    elif error is not None:
+        _describe_error(outcome, error)
+    elif ends.is_asked:
+        outcome.reason = f"{ends.reason} It never looked, and came to its own end."
     outcome.log = _printable(log.text())
     return outcome
 
 
-def _call(run: Run) -> Any:
+def _call(run: Run, ends: Ending) -> Any:
     registered = registry.get(run.function)
     try:
         with ledger_language():
@@ -190,7 +233,7 @@ def _call(run: Run) -> Any:
     except InvalidInput as error:
         raise TypeError(f"The job's arguments no longer fit its function. {error}") from error
     if registered.is_async:
-        return asyncio.run(registered.func(*args, **kwargs))
+        return asyncio.run(ends.awaited(registered.func(*args, **kwargs)))
     return registered.func(*args, **kwargs)
 
 
@@ -216,7 +259,11 @@ def fault_of(error: BaseException, trace: TracebackType | None) -> tuple[str, st
     place = f"{own[-1].filename}:{own[-1].name}" if own else ""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     words = f"{PurePath(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else ""
-    return hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:32], words
+    return _fingerprint(kind, place), words
+
+
+def _fingerprint(kind: str, place: str) -> str:
+    return hashlib.sha256(f"{kind}|{place}".encode()).hexdigest()[:32]
 
 
 def _message(error: BaseException) -> str:

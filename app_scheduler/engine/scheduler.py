@@ -28,6 +28,7 @@ from apscheduler.util import undefined
 from django.apps import apps
 from django.db import DatabaseError, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from app_scheduler import documents, triggers
 from app_scheduler.engine import jobstore, skipping
@@ -41,6 +42,7 @@ from app_scheduler.models import (
     JobOrigin,
     JobSpec,
     JobState,
+    SchedulerInstance,
     SchedulerLease,
 )
 from app_scheduler.registry import registry
@@ -339,8 +341,22 @@ class ConsoleScheduler(LoopScheduler):
         self._announce([SchedulerEvent(EVENT_SCHEDULER_RESUMED)] if changed else [])
         return changed
 
-    def _announce(self, events: Iterable[SchedulerEvent]) -> None:
-        """Tell listeners, this loop and the leader's, once what happened is committed.
+    def drain_instance(self, instance: str) -> bool:
+        """Have an instance take nothing new and end what it runs; return whether it did not drain yet."""
+        row = SchedulerInstance.objects.filter(id=instance, draining_since__isnull=True)
+        changed = bool(row.update(draining_since=Now()))
+        self._announce([], everywhere=True)
+        return changed
+
+    def resume_instance(self, instance: str) -> bool:
+        """Let an instance that drains take executions again; return whether it drained."""
+        row = SchedulerInstance.objects.filter(id=instance, draining_since__isnull=False)
+        changed = bool(row.update(draining_since=None))
+        self._announce([], everywhere=True)
+        return changed
+
+    def _announce(self, events: Iterable[SchedulerEvent], *, everywhere: bool = False) -> None:
+        """Tell listeners, this loop and the leader's, once what happened is committed; ``everywhere`` all loops.
 
         Waking a scheduler inside the transaction would let it look before there is anything to see, and sleep on.
         """
@@ -350,7 +366,7 @@ class ConsoleScheduler(LoopScheduler):
             for event in kept:
                 self._dispatch_event(event)
             self.wakeup()
-            if not self._lease.held:
+            if everywhere or not self._lease.held:
                 self._doorbell.ring()
 
         transaction.on_commit(tell)

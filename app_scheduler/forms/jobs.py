@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import documents, services
-from app_scheduler.conf import console_settings
 from app_scheduler.documents import Document
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobSpec, JobState
@@ -20,6 +19,7 @@ from app_scheduler.registry import registry
 from app_scheduler.services import MAX_REASON, Actor
 
 from .arguments import ARGUMENTS, ArgumentsForm, stored_arguments
+from .executors import executor_choices, executors_help, queues_help
 from .filling import PICKS
 from .functions import function_choices
 from .inputs import count, line
@@ -37,7 +37,22 @@ class JobForm(ScheduleForm):
     )
     tags = line(_("Tags"), size=50)
 
-    executor = forms.CharField(label=_("Executor"), required=False, help_text=_("Where the function runs."))
+    executor = forms.CharField(label=_("Executor"), required=False)
+    queue = line(_("Queue"), size=20, spellcheck="false", autocapitalize="none")
+    priority = count(
+        _("Priority"),
+        _("Of what waits for a slot, the highest number starts first: from -100 to 100, usually 0."),
+    )
+    concurrency_group = line(
+        _("Concurrency group"),
+        _(
+            "Jobs of one group share its slots, on all hosts together, as for one database job at a time. A new name "
+            "has one slot."
+        ),
+        size=20,
+        list="jc-groups",
+        autocomplete="off",
+    )
     max_instances = count(
         _("At once"), _("How many executions of this job may run at the same time. A tick beyond that is not run.")
     )
@@ -52,10 +67,16 @@ class JobForm(ScheduleForm):
     )
     timeout = count(
         _("Timeout"),
-        _("A run that takes longer gets the verdict “timed out”. Empty: it may take as long as it likes."),
+        _(
+            "A run that takes longer gets the verdict “timed out”; what else becomes of it depends on the executor. "
+            "Empty: it may take as long as it likes."
+        ),
     )
     max_retries = count(_("Retries"), _("How many times a failed run is tried again."))
-    retry_backoff = count(_("First retry after"), _("The wait doubles with each further retry."))
+    retry_backoff = count(
+        _("First retry after"),
+        _("The wait doubles with each further retry, up to a day, and up to a quarter is added at random."),
+    )
     rerun_if_interrupted = forms.BooleanField(
         label=_("Run again if interrupted"),
         required=False,
@@ -76,6 +97,9 @@ class JobForm(ScheduleForm):
     NAMES = ("name", "id", "description", "tags")
     OPTIONS = (
         "executor",
+        "queue",
+        "priority",
+        "concurrency_group",
         "max_instances",
         "coalesce",
         "misfire_grace_time",
@@ -117,10 +141,9 @@ class JobForm(ScheduleForm):
     def _prepare_fields(self, may_pause: bool) -> None:
         known = self.spec.function if self.spec else ""
         self.fields["function"].widget = forms.Select(choices=function_choices(known))
-        names = list(console_settings.executors)
-        if self.spec and self.spec.executor not in names:
-            names.append(self.spec.executor)
-        self.fields["executor"].widget = forms.Select(choices=[(name, name) for name in names])
+        self.fields["executor"].widget = forms.Select(choices=executor_choices(self.spec.executor if self.spec else ""))
+        self.fields["executor"].help_text = executors_help()
+        self.fields["queue"].help_text = queues_help()
         self.fields["id"].help_text = _("Empty: made from the name. It cannot be changed later.")
         self.fields["tags"].help_text = _("Separated by commas.")
         for name in ("misfire_grace_time", "timeout", "retry_backoff"):
@@ -222,6 +245,11 @@ class JobForm(ScheduleForm):
     @property
     def option_fields(self) -> list[forms.BoundField]:
         return self.bound_fields(self.OPTIONS)
+
+    @property
+    def groups(self) -> list[str]:
+        """Return the concurrency groups that are known by name."""
+        return services.group_names()
 
     @property
     def picks(self) -> list[tuple[str, Any]]:

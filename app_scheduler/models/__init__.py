@@ -7,7 +7,7 @@
 from app_scheduler.models.blackouts import BlackoutWindow
 from app_scheduler.models.executions import FAILURES, ExecutionDetail, ExecutionOrigin, Status
 from app_scheduler.models.failures import FailureGroup
-from app_scheduler.models.jobs import DismissedDefault, JobOrigin, JobSpec, JobState
+from app_scheduler.models.jobs import ConcurrencyGroup, DismissedDefault, JobOrigin, JobSpec, JobState
 from app_scheduler.models.releases import Release
 from app_scheduler.models.rollups import HourTally, JobDay, Measure
 from app_scheduler.models.scheduler import InstanceRole, SchedulerInstance, SchedulerLease
@@ -15,6 +15,7 @@ from app_scheduler.models.scheduler import InstanceRole, SchedulerInstance, Sche
 __all__ = [
     "FAILURES",
     "BlackoutWindow",
+    "ConcurrencyGroup",
     "DismissedDefault",
     "ExecutionDetail",
     "ExecutionOrigin",

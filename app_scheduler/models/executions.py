@@ -58,10 +58,21 @@ class ExecutionDetail(models.Model):
     )
     available_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField()
+    priority = models.SmallIntegerField(default=0)
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was handed to a broker; it is still queued until a worker begins it."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     instance = models.CharField(max_length=128, blank=True, default="")
     worker = models.CharField(max_length=64, blank=True, default="")
+    cancel_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody asked that it be stopped while it ran."
+    )
+    cancel_asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    cancel_reason = models.TextField(blank=True, default="")
     progress_done = models.BigIntegerField(null=True, blank=True)
     progress_total = models.BigIntegerField(null=True, blank=True)
     progress_message = models.CharField(max_length=255, blank=True, default="")
@@ -94,9 +105,21 @@ class ExecutionDetail(models.Model):
         indexes = (
             # The queue and what runs now are small however many executions are kept, and so are their indexes.
             models.Index("available_at", name="jc_queue", condition=Q(available_at__isnull=False)),
+            # In the order in which the queue is read, so that a long one is not sorted at each look.
+            models.Index(
+                fields=("-priority", "available_at", "execution"),
+                name="jc_order",
+                condition=Q(available_at__isnull=False),
+            ),
             models.Index(
                 "instance", name="jc_running", condition=Q(started_at__isnull=False, finished_at__isnull=True)
             ),
+            models.Index(
+                "instance",
+                name="jc_cancel",
+                condition=Q(cancel_asked_at__isnull=False, finished_at__isnull=True),
+            ),
+            models.Index("sent_at", name="jc_sent", condition=Q(sent_at__isnull=False)),
             models.Index("fingerprint", name="jc_fault", condition=Q(fingerprint__gt="")),
             models.Index("finished_at", name="jc_failed", condition=Q(fingerprint__gt="")),
         )

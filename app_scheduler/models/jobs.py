@@ -43,6 +43,13 @@ class JobSpec(models.Model):
     args = models.JSONField(default=list, blank=True, encoder=DjangoJSONEncoder)
     kwargs = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
     executor = models.CharField(max_length=64, default="default")
+    queue = models.CharField(
+        max_length=64, blank=True, default="", help_text="Of an executor that has several, such as Celery's."
+    )
+    priority = models.SmallIntegerField(default=0, help_text="What waits for a slot starts by it, the highest first.")
+    concurrency_group = models.CharField(
+        max_length=64, blank=True, default="", help_text="Jobs of one group share its slots, on all hosts together."
+    )
     coalesce = models.BooleanField(default=True)
     max_instances = models.PositiveIntegerField(default=1)
     misfire_grace_time = models.PositiveIntegerField(null=True, blank=True, default=300)
@@ -103,6 +110,20 @@ class JobSpec(models.Model):
     def words(self) -> list[str]:
         """The tags; none where the row holds something else."""
         return [tag for tag in self.tags if isinstance(tag, str)] if isinstance(self.tags, list) else []
+
+
+class ConcurrencyGroup(models.Model):
+    """A name that jobs share, and how many executions of all of them may run at once. Without a row it is one."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    slots = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("concurrency group")
+        verbose_name_plural = _("concurrency groups")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DismissedDefault(models.Model):

@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 class InstanceRole(models.TextChoices):
     LEADER = "leader", _("leader")
     STANDBY = "standby", _("standby")
+    WORKER = "worker", _("worker")
 
 
 class SchedulerInstance(models.Model):
-    """One process with a scheduler in it. Its row goes when it stops, or when its heartbeat does."""
+    """One process with a scheduler in it, or a worker. Its row goes when it stops, or when its heartbeat does."""
 
     id = models.CharField(max_length=128, primary_key=True)
     host = models.CharField(max_length=255)
@@ -27,6 +28,12 @@ class SchedulerInstance(models.Model):
     busy = models.PositiveIntegerField(default=0)
     version = models.CharField(max_length=64, blank=True, default="")
     last_error = models.TextField(blank=True, default="")
+    queues = models.CharField(
+        max_length=255, blank=True, default="", help_text="Of a worker: the queues that it takes executions from."
+    )
+    draining_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it takes nothing new, as somebody asked."
+    )
     bell = models.PositiveIntegerField(null=True, blank=True, help_text="Where it can be woken: its port, on SQLite.")
 
     def __str__(self) -> str:

@@ -42,6 +42,9 @@ COLUMNS = (
     "coalesce",
     "rerun_if_interrupted",
     "executor",
+    "queue",
+    "priority",
+    "concurrency_group",
 )
 #: Columns as they are read: the trigger may also come under its own name, and what only readers get is ignored.
 KNOWN = (*COLUMNS, "trigger")
@@ -49,7 +52,8 @@ KNOWN = (*COLUMNS, "trigger")
 MAX_CELLS = 60
 
 _OPTIONAL_NUMBERS = frozenset({"misfire_grace_time", "timeout"})
-_NUMBERS = frozenset({"max_retries", "retry_backoff", "max_instances"}) | _OPTIONAL_NUMBERS
+_NUMBERS = frozenset({"max_retries", "retry_backoff", "max_instances", "priority"}) | _OPTIONAL_NUMBERS
+_NAMES = frozenset({"queue", "concurrency_group"})
 _BOOLEANS = frozenset({"paused", "coalesce", "rerun_if_interrupted"})
 _JSON = {"args": _('a list, for example [7, "all"]'), "kwargs": _('an object, for example {"days": 30}')}
 
@@ -107,7 +111,7 @@ def _cell(column: str, document: Mapping[str, Any]) -> str | int | bool | None:
         return json_text(value)
     if column == "tags":
         return ", ".join(value)
-    if value is None:
+    if value is None or (column in _NAMES and not value):
         return NONE
     return value
 
@@ -253,6 +257,8 @@ def _read_cell(column: str, cell: Any) -> Any:
         return {"true": True, "false": False}.get(cell.lower(), cell) if isinstance(cell, str) else cell
     if column in _NUMBERS:
         return _read_number(column, cell) if isinstance(cell, str) else cell
+    if column in _NAMES and isinstance(cell, str) and cell.lower() == NONE:
+        return ""
     return _read_tags(cell) if column == "tags" else _read_text(cell)
 
 
@@ -260,7 +266,7 @@ def _read_number(column: str, text: str) -> int | str | None:
     """Return the number that a cell plainly is; the rest is for the check of the document to refuse."""
     if column in _OPTIONAL_NUMBERS and text.lower() in {NONE, "null", "unlimited"}:
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text
+    return int(text) if re.fullmatch("-?[0-9]{1,11}", text) else text
 
 
 def _read_trigger(cell: Any) -> Any:

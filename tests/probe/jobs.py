@@ -12,6 +12,8 @@ from django.db import transaction
 
 from app_scheduler import current_execution, job, scheduler
 from app_scheduler.models import JobSpec
+from tests.probe import cooperative, hard, plain  # noqa: F401  # register more
+from tests.probe.lines import append
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ def mark(path: str, text: str = "") -> None:
         path: The file.
         text: What the line ends with.
     """
-    _append(path, text)
+    append(path, text)
 
 
 @job
@@ -37,20 +39,23 @@ def account(path: str, seconds: float = 0, failing_attempts: int = 0) -> None:
         failing_attempts: How many attempts fail before one succeeds.
     """
     execution = current_execution()
-    _append(path, f"{execution.id} {execution.job_id} {execution.attempt}")
+    append(path, f"{execution.id} {execution.job_id} {execution.attempt}")
     time.sleep(seconds)
     if execution.attempt <= failing_attempts:
         raise RuntimeError(f"attempt {execution.attempt}")
 
 
-def _append(path: str, text: str) -> None:
-    line = f"{time.time():.6f} {os.getpid()} {text}".rstrip() + "\n"
-    # One write to a file opened for appending: lines of several processes never mix.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+@job
+def enter_and_leave(path: str, seconds: float) -> None:
+    """Append a line when it begins and one when it ends: the time, the process, which of the two, the execution's id.
+
+    Args:
+        path: The file.
+        seconds: How long it takes.
+    """
+    append(path, f"begins {current_execution().id}")
+    time.sleep(seconds)
+    append(path, f"ends {current_execution().id}")
 
 
 #: The executions that the functions below ran for, in this process.

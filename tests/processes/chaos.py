@@ -135,6 +135,9 @@ def _counts(counter: Counter[str]) -> str:
 class Chaos:
     """Some servers of one site, the faults done to them, and what became of each tick."""
 
+    #: Where the jobs run.
+    executor = "default"
+
     def __init__(self, site: Site, directory: Path, seed: int, seconds: float) -> None:
         self.site = site
         self.postgres = not site.database_url.startswith("sqlite")
@@ -145,14 +148,14 @@ class Chaos:
         self.names: dict[str, str] = {}
         for job_id, document in JOBS.items():
             kwargs = {"path": str(self.path), **document.get("kwargs", {})}
-            create_job(site, **{"id": job_id, "function": "tests.probe.jobs.account", **document, "kwargs": kwargs})
+            create_job(site, **self.document(job_id, document, kwargs))
         self.servers = [self.start() for _ in range(SERVERS)]
         wait_until(self.path.exists, what="the first effect")
 
     def run(self) -> Report:
         """Do faults at random until the time is up, let all come to rest, and reconcile."""
         until = time.monotonic() + self.report.seconds
-        faults: list[Fault] = [self.kill, self.stall, self.stop, self.cut]
+        faults = self.faults()
         while time.monotonic() < until:
             for _ in range(self.chance.randrange(1, 4)):
                 time.sleep(self.chance.uniform(0.2, 1.3))  # Faults come at any moment of a tick.
@@ -162,6 +165,13 @@ class Chaos:
         self.reconcile()
         self.report.publish()
         return self.report
+
+    def document(self, job_id: str, document: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        common = {"id": job_id, "function": "tests.probe.jobs.account", "executor": self.executor}
+        return {**common, **document, "kwargs": kwargs}
+
+    def faults(self) -> list[Fault]:
+        return [self.kill, self.stall, self.stop, self.cut]
 
     def start(self) -> Server:
         # The name tells the leader's connections from the others'.

@@ -20,7 +20,7 @@ FLOORS = (
     {"engine"},
     {"maintenance", "jobs", "services"},
     {"forms", "resources", "transfer", "logs", "tracebacks"},
-    {"admin", "api", "views", "management", "checks", "sections", "templatetags"},
+    {"admin", "api", "views", "management", "checks", "sections", "tasks", "templatetags"},
     {"apps"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

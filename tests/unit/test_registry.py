@@ -162,6 +162,7 @@ class TestDecorator:
     def test_the_options_are_a_documents_fields_without_the_function(self) -> None:
         assert set(OPTIONS) == {
             *("id", "name", "description", "tags", "trigger", "args", "kwargs", "executor", "coalesce"),
+            *("queue", "priority", "concurrency_group"),
             *("max_instances", "misfire_grace_time", "timeout", "max_retries", "retry_backoff"),
             *("rerun_if_interrupted", "paused"),
         }

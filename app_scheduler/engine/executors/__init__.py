@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from app_scheduler.conf import console_settings
-from app_scheduler.engine.executors.base import ConsoleExecutor
+from app_scheduler.engine.executors.base import Abilities, ConsoleExecutor, SendingExecutor
+from app_scheduler.engine.executors.kinds import abilities_of, create
 from app_scheduler.engine.executors.threads import ThreadsExecutor
 
-__all__ = ["ConsoleExecutor", "ThreadsExecutor", "create_executors"]
+__all__ = ["Abilities", "ConsoleExecutor", "SendingExecutor", "ThreadsExecutor", "abilities_of", "create_executors"]
 
 
 def create_executors() -> dict[str, ConsoleExecutor]:
-    """Return a fresh executor for each alias in the settings."""
-    return {alias: _create(alias, options) for alias, options in console_settings.executors.items()}
-
-
-def _create(alias: str, options: Mapping[str, Any]) -> ConsoleExecutor:
-    kind = options.get("type", "threads")
-    if kind != "threads":
-        raise ValueError(
-            f"APP_SCHEDULER_EXECUTORS[{alias!r}] has the unknown type {kind!r}. The known type is 'threads'."
-        )
-    return ThreadsExecutor(int(options.get("max_workers", console_settings.max_workers)))
+    """Return a fresh executor for each alias in the settings. Raises ``ValueError`` where they are wrong."""
+    return {alias: create(alias, options) for alias, options in console_settings.executors.items()}

@@ -10,8 +10,9 @@ from queue import Empty, SimpleQueue
 
 from django.db import connections
 
+from app_scheduler.engine import ending
 from app_scheduler.engine.executors.base import ConsoleExecutor
-from app_scheduler.engine.runner import Run, broken_off, execute
+from app_scheduler.engine.runner import Outcome, Run, broken_off, execute
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,10 @@ class ThreadsExecutor(ConsoleExecutor):
             self._guard.notify_all()
         return taken
 
+    def cancel(self, execution_id: int, reason: str) -> bool:
+        # One that waits for a thread here is told as soon as it runs.
+        return ending.ask(execution_id, reason) or execution_id in self._held
+
     def stop(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         with self._guard:
@@ -114,18 +119,26 @@ class ThreadsExecutor(ConsoleExecutor):
 
     def _work(self) -> None:
         try:
-            while (run := self._queue.get()) is not None:
+            while (run := self._next()) is not None:
                 self._do(run)
         finally:
             connections.close_all()
             with self._guard:
                 self._threads -= 1
 
+    def _next(self) -> Run | None:
+        """Wait for the next run; None says that the thread is to end."""
+        return self._queue.get()
+
+    def _run(self, run: Run) -> Outcome | None:
+        """Run it and return how that went, or None where it may not begin any more."""
+        return execute(run) if self.may_start(run) else None
+
     def _do(self, run: Run) -> None:
         self._moved = began = time.monotonic()
         try:
-            if self.may_start(run):
-                self.on_finish(execute(run))
+            if (outcome := self._run(run)) is not None:
+                self.on_finish(outcome)
         except BaseException as error:  # Whatever struck the thread, the execution gets its verdict.
             logger.exception("The thread of execution %d failed", run.execution_id)
             self.on_finish(broken_off(run, error))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler.engine import recovery
+from app_scheduler.engine import recovery, retrying
 from app_scheduler.engine.dispatch import Dispatcher
 from app_scheduler.engine.executors import ConsoleExecutor
 from app_scheduler.engine.queue import Entry, insert
@@ -194,7 +194,10 @@ def test_an_interrupted_run_is_queued_again_where_its_job_asks_for_it(make_job: 
     assert (again.retry_of_id, again.attempt, again.origin) == (pk, 2, ExecutionOrigin.RETRY)
 
 
-def test_a_failure_is_retried_with_growing_waits(make_job: MakeJob, executor: Held, look: Look) -> None:
+def test_a_failure_is_retried_with_growing_waits(
+    make_job: MakeJob, executor: Held, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "JITTER", 0)
     make_job(function="tests.probe.jobs.fail", args=[], max_retries=2, retry_backoff=10)
     queue()
     waits = []

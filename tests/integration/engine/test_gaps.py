@@ -67,11 +67,11 @@ def failing_after_one() -> Any:
     """Return a ``read_lease`` whose second call fails, which is the one right after the lease was taken."""
     calls = iter([read_lease])
 
-    def read() -> Any:
+    def read(*args: Any) -> Any:
         call = next(calls, None)
         if call is None:
             raise OSError("The connection is gone.")
-        return call()
+        return call(*args)
 
     return read
 

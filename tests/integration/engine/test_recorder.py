@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, InternalError, OperationalError
 
-from app_scheduler.engine import recorder
+from app_scheduler.engine import recorder, retrying
 from app_scheduler.engine.faults import Faults
 from app_scheduler.engine.recorder import Recorder
 from app_scheduler.engine.runner import Outcome
@@ -87,7 +87,8 @@ def test_an_outcome_that_cannot_be_stored_as_it_is_survives_an_outage_in_between
     assert "could not be stored: IntegrityError" in ExecutionDetail.objects.get(pk=pk).reason
 
 
-def test_a_retry_gives_way_to_a_tick_at_its_very_moment(make_job: MakeJob) -> None:
+def test_a_retry_gives_way_to_a_tick_at_its_very_moment(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "JITTER", 0)
     make_job()
     pk = started()
     given = outcome_of(pk, Status.ERROR, max_retries=1, retry_backoff=4)

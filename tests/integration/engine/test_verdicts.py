@@ -109,7 +109,7 @@ class Editor:
 
 
 @given(GIVEN)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_sums_are_what_the_ledger_adds_up_to(make_job: MakeJob, verdicts: list[tuple[Any, ...]]) -> None:
     with transaction.atomic():
         for job_id in ("a", "b"):
