@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext
 from rest_framework import serializers
 
 from app_scheduler.api.fields import MomentField, count_field
-from app_scheduler.services import MAX_PREVIEW, MAX_REASON
+from app_scheduler.api.queries import FailureFilters, state_field
+from app_scheduler.quoting import in_quotes
+from app_scheduler.services import (
+    MAX_PER_MINUTE,
+    MAX_PREVIEW,
+    MAX_REASON,
+    MAX_SNOOZE,
+    PER_MINUTE,
+    FailureState,
+)
+
+MAX_SNOOZE_HOURS = MAX_SNOOZE // timedelta(hours=1)
 
 
 def _reason() -> serializers.CharField:
@@ -108,3 +121,69 @@ class PreviewBody(Body):
 
 class NoteBody(Body):
     note = serializers.CharField(max_length=MAX_REASON, allow_blank=True, default="", help_text="What was found out.")
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+def in_hours(count: int) -> datetime:
+    return timezone.now() + timedelta(hours=count)
+
+
+class SnoozeBody(NoteBody):
+    until = MomentField(required=False, allow_null=True, default=None, help_text="When it comes back by itself.")
+    hours = count_field(MAX_SNOOZE_HOURS, None, allow_null=True, help_text="In so many hours, in place of a moment.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["until"] is None) is (attrs["hours"] is None):
+            raise serializers.ValidationError({"until": gettext("Give either “until” or “hours”.")})
+        return attrs
+
+    @classmethod
+    def moment_of(cls, checked: Mapping[str, Any]) -> datetime:
+        """Return when the failure is to come back."""
+        until: datetime | None = checked["until"]
+        return until or in_hours(checked["hours"])
+
+
+class RetryBody(ReasonBody):
+    per_minute = count_field(
+        MAX_PER_MINUTE, PER_MINUTE, help_text="The runs start one after another, so many a minute at most."
+    )
+    newest_only = serializers.BooleanField(
+        default=False,
+        help_text="Retry the last failure of each group alone, to see whether the fault is gone, and not all that are "
+        "open.",
+    )
+
+
+class MatchingBody(FailureFilters, Body):
+    """Filters in a body: the act is on all that match."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        names = list(FailureFilters().fields)
+        if not any(name in self.initial_data for name in names):
+            # An empty body would be a slip that acts on every failure there is.
+            raise serializers.ValidationError(
+                gettext("Say which failures are meant: give at least one of %(names)s.")
+                % {"names": ", ".join(in_quotes(name) for name in names)}
+            )
+        checked: dict[str, Any] = super().validate(attrs)
+        return checked
+
+
+class AcknowledgeMatchingBody(MatchingBody, NoteBody):
+    pass
+
+
+class SnoozeMatchingBody(MatchingBody, NoteBody):
+    # A moment to come would have the name of a filter.
+    hours = count_field(MAX_SNOOZE_HOURS, serializers.empty, help_text="They come back in so many hours.")
+
+
+class ReopenMatchingBody(MatchingBody, ReasonBody):
+    state = state_field(FailureState.ACKNOWLEDGED)
+
+
+class RetryMatchingBody(MatchingBody, RetryBody):
+    pass

@@ -25,7 +25,16 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
-from app_scheduler.exceptions import BlackoutNotFound, ExecutionNotFound, InvalidInput, JobNotFound
+from app_scheduler.exceptions import (
+    BlackoutNotFound,
+    ConsoleError,
+    ExecutionNotFound,
+    FailureNotFound,
+    GroupNotFound,
+    InstanceNotFound,
+    InvalidInput,
+    JobNotFound,
+)
 
 #: The key of messages that are about the body as a whole.
 WHOLE_BODY: str = api_settings.NON_FIELD_ERRORS_KEY
@@ -68,8 +77,13 @@ def _as_api_exception(error: Exception) -> Exception:
     match error:
         case InvalidInput():
             return ValidationError(by_path(error))
-        case JobNotFound() | ExecutionNotFound() | BlackoutNotFound():
+        case JobNotFound() | ExecutionNotFound() | FailureNotFound():
             return NotFound(str(error))
+        case BlackoutNotFound() | GroupNotFound() | InstanceNotFound():
+            return NotFound(str(error))
+        case ConsoleError():
+            # What the act was about has changed while it was under way.
+            return Conflict(InvalidInput(str(error)))
         case ParseError():
             return ValidationError({WHOLE_BODY: [str(error.detail)]})
         case ValidationError():

@@ -28,10 +28,11 @@ def in_time(words: Callable[[], str]) -> StrPromise:
     return lazy(words, str)()  # type: ignore[return-value]  # a promise, to its stubs a str
 
 
-def count_field(most: int, default: int, **options: Any) -> serializers.IntegerField:
-    """Return a field for a whole number from 1 to ``most``."""
+def count_field(most: int, default: Any, **options: Any) -> serializers.IntegerField:
+    """Return a field for a whole number from 1 to ``most``; with ``empty`` for a default it has to be given."""
     wanted = in_time(lambda: gettext("Give a whole number from 1 to %(most)s.") % {"most": f"{most:,}"})
-    messages: dict[str, Any] = dict.fromkeys(("invalid", "null", "min_value", "max_value", "max_string_length"), wanted)
+    faults = ("required", "invalid", "null", "min_value", "max_value", "max_string_length")
+    messages: dict[str, Any] = dict.fromkeys(faults, wanted)
     return serializers.IntegerField(min_value=1, max_value=most, default=default, error_messages=messages, **options)
 
 

@@ -18,11 +18,16 @@ from app_scheduler.api.fields import ChoicesField, MomentField, NamesField, coun
 from app_scheduler.api.representations import EXECUTION_FIELDS
 from app_scheduler.models import ExecutionOrigin, JobOrigin, JobSpec, JobState, Status
 from app_scheduler.querysets import JobSpecQuerySet
-from app_scheduler.services import MAX_PREVIEW, due_jobs
+from app_scheduler.quoting import in_quotes
+from app_scheduler.services import MAX_PREVIEW, FailureFilter, FailureState, due_jobs
 from app_scheduler.services.calendar import FIRST_YEAR, LAST_YEAR, DueJobs
 from app_scheduler.triggers import KINDS
 
 MAX_SEARCH = 200
+#: Jobs and tags that one filter may name.
+MAX_NAMES = 1000
+#: In place of a state: failures in any of them.
+ALL = "all"
 #: The longest period whose due jobs are told at once.
 MAX_DAYS = 31
 ORDERINGS = {
@@ -214,3 +219,69 @@ class ExecutionQuery(FieldsQuery):
         if "until" in query:
             executions = executions.filter(run_time__lte=query["until"])
         return executions.order_by("-run_time", "-pk")
+
+
+def state_field(default: FailureState) -> serializers.ChoiceField:
+    """Return the field for the state of failures, which is ``default`` where it is left out."""
+    names = [*(state.value for state in FailureState), ALL]
+    return serializers.ChoiceField(
+        choices=names,
+        default=default.value,
+        help_text="Failures in this state, or all: what was acknowledged is among them for 30 days.",
+        error_messages={
+            "invalid_choice": in_time(
+                lambda: (
+                    gettext("“{input}” is not one of them. Use %(names)s.")
+                    % {"names": ", ".join(in_quotes(name) for name in names)}
+                )
+            )
+        },
+    )
+
+
+class FailureFilters(serializers.Serializer):  # type: ignore[type-arg]  # generic in its stubs only
+    """Which failures are meant, whether an address or a body says so."""
+
+    state = state_field(FailureState.OPEN)
+    job = serializers.ListField(
+        child=serializers.CharField(max_length=255),
+        required=False,
+        allow_empty=False,
+        max_length=MAX_NAMES,
+        help_text="A job's id; one of them where there are several.",
+    )
+    tag = serializers.ListField(
+        child=serializers.CharField(max_length=50),
+        required=False,
+        allow_empty=False,
+        max_length=MAX_NAMES,
+        help_text="Failures of jobs with this tag, or with all of them.",
+    )
+    since = MomentField(required=False, help_text="That came last at or after this moment. A date is its midnight.")
+    until = MomentField(
+        required=False,
+        whole_day=True,
+        help_text="That came last at or before this moment. A date is the whole of its day.",
+    )
+    search = serializers.CharField(
+        max_length=MAX_SEARCH,
+        required=False,
+        help_text="Words in the job's id or name, the exception or its place; each has to be found, and quotation "
+        "marks make several one.",
+    )
+
+    @classmethod
+    def filter_of(cls, checked: Mapping[str, Any]) -> FailureFilter:
+        """Return what the checked fields ask for."""
+        return FailureFilter(
+            state=None if checked["state"] == ALL else FailureState(checked["state"]),
+            jobs=checked.get("job", ()),
+            tags=[tag.strip().lower() for tag in checked.get("tag", ())],
+            since=checked.get("since"),
+            until=checked.get("until"),
+            search=checked.get("search", ""),
+        )
+
+
+class FailureQuery(FailureFilters, Query):
+    """The failures that a list shows."""

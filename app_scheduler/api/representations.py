@@ -13,12 +13,13 @@ from django_apscheduler.models import DjangoJobExecution
 
 from app_scheduler import documents, services, triggers
 from app_scheduler.exceptions import InvalidInput
-from app_scheduler.models import BlackoutWindow, ExecutionDetail, JobSpec, SchedulerInstance
+from app_scheduler.models import BlackoutWindow, ExecutionDetail, JobSpec, SchedulerInstance, Status
 from app_scheduler.registry import RegisteredFunction
 from app_scheduler.services import (
     Entry,
     ExceptedTick,
     Explanation,
+    Instance,
     Preview,
     ScheduleExceptions,
     SchedulerStatus,
@@ -165,6 +166,10 @@ class _Row:
     detail: ExecutionDetail
     function: str
     is_plain: bool
+    now: datetime
+    attempts: int | None
+    first_attempt: int
+    retried_by: list[int]
 
     @property
     def finished_at(self) -> datetime | None:
@@ -191,10 +196,16 @@ class _Row:
         detail = self.detail
         if detail.progress_done is None and detail.progress_total is None and not detail.progress_message:
             return None
+        goes_on = self.execution.status in (Status.QUEUED, Status.STARTED)
+        told = services.Progress.of(detail, self.now, is_on_the_way=goes_on)
+        left = None if told is None else told.left
         return {
             "done": detail.progress_done,
             "total": detail.progress_total,
             "message": detail.progress_message,
+            "at": moment(detail.progress_at),
+            "rate": None if told is None else told.pace,
+            "seconds_left": None if left is None else round(left, 1),
         }
 
     @property
@@ -206,6 +217,17 @@ class _Row:
             "by": username(detail.acknowledged_by),
             "at": moment(detail.acknowledged_at),
             "note": detail.acknowledged_note,
+        }
+
+    @property
+    def cancel_asked(self) -> Json | None:
+        detail = self.detail
+        if detail.cancel_asked_at is None:
+            return None
+        return {
+            "by": username(detail.cancel_asked_by),
+            "at": moment(detail.cancel_asked_at),
+            "reason": detail.cancel_reason,
         }
 
     @property
@@ -240,7 +262,11 @@ _EXECUTION: dict[str, Callable[[_Row], Any]] = {
     "requested_by": lambda row: username(row.detail.requested_by),
     "args": lambda row: row.args,
     "kwargs": lambda row: row.kwargs,
+    "attempts": lambda row: row.attempts,
+    "first_attempt": lambda row: row.first_attempt,
     "retry_of": lambda row: row.detail.retry_of_id,
+    "retried_by": lambda row: row.retried_by,
+    "cancel_asked": lambda row: row.cancel_asked,
     "progress": lambda row: row.progress,
     "acknowledged": lambda row: row.acknowledged,
     "exception": lambda row: row.execution.exception or None,
@@ -255,25 +281,45 @@ _LONG = {"exception": "exception", "traceback": "traceback", "log": "detail__log
 
 def readable_executions(rows: QuerySet[Any], fields: Sequence[str] = EXECUTION_FIELDS) -> QuerySet[Any]:
     """Return ``rows`` so that showing these fields of them takes no further query for each."""
-    people = {"requested_by": "detail__requested_by", "acknowledged": "detail__acknowledged_by"}
+    people = {
+        "requested_by": "detail__requested_by",
+        "cancel_asked": "detail__cancel_asked_by",
+        "acknowledged": "detail__acknowledged_by",
+    }
     rows = rows.select_related("detail", *(path for name, path in people.items() if name in fields))
     return rows.defer(*(column for name, column in _LONG.items() if name not in fields))
 
 
 def executions(rows: Iterable[DjangoJobExecution], fields: Sequence[str] = EXECUTION_FIELDS) -> list[Json]:
-    """Return executions, with one query beside those that read them: for the functions of those not yet started."""
+    """Return executions, with up to three queries beside those that read them: for their jobs and their chains."""
     rows = list(rows)
     functions: dict[str, str] = {}
-    if not {"args", "kwargs"}.isdisjoint(fields):
+    retries: dict[str, int] = {}
+    if not {"args", "kwargs", "attempts"}.isdisjoint(fields):
         # Which arguments are secret, the function says.
-        jobs = {row.job_id for row in rows}
-        functions = dict(JobSpec.objects.filter(job_id__in=jobs).values_list("job_id", "function"))
+        specs = JobSpec.objects.filter(job_id__in={row.job_id for row in rows})
+        for job_id, name, number in specs.values_list("job_id", "function", "max_retries"):
+            functions[job_id], retries[job_id] = name, number
+    ids = [row.pk for row in rows]
+    firsts = services.first_attempts(ids) if "first_attempt" in fields else {}
+    later = services.retried_by(ids) if "retried_by" in fields else {}
     shown = []
+    now = timezone.now()
     for execution in rows:
         detail: ExecutionDetail | None = getattr(execution, "detail", None)
         stand_in = ExecutionDetail() if detail is None else detail
         function = stand_in.function or functions.get(execution.job_id, "")
-        row = _Row(execution, stand_in, function, detail is None)
+        allowed = retries.get(execution.job_id, 0) + 1
+        row = _Row(
+            execution,
+            stand_in,
+            function,
+            detail is None,
+            now,
+            allowed if stand_in.attempt <= allowed else None,
+            firsts.get(execution.pk, execution.pk),
+            later.get(execution.pk, []),
+        )
         shown.append({name: _EXECUTION[name](row) for name in fields})
     return shown
 
@@ -323,7 +369,7 @@ def due(found: Iterable[Entry]) -> list[Json]:
     ]
 
 
-def scheduler(found: SchedulerStatus) -> Json:
+def scheduler(found: SchedulerStatus, instances: Sequence[Instance]) -> Json:
     return {
         "alive": found.alive,
         "paused": found.paused,
@@ -341,6 +387,23 @@ def scheduler(found: SchedulerStatus) -> Json:
         "due": found.due,
         "next_run_time": moment(found.next_run_time),
         "jobs": found.jobs,
+        "instances": [instance(each) for each in instances],
+    }
+
+
+def instance(found: Instance) -> Json:
+    """Return an instance with what it does and runs."""
+    return {
+        **_instance(found.row),
+        "state": found.state.value,
+        "heartbeat_age": found.heartbeat_age,
+        "queues": services.queues_of(found.row),
+        "draining_since": moment(found.row.draining_since),
+        "running": found.running,
+        "runs": [
+            {"execution": run.execution_id, "job": run.job_id, "started_at": moment(run.started_at)}
+            for run in found.runs
+        ],
     }
 
 

@@ -5,6 +5,7 @@ lives in a door, and nothing here sees a request. Each act goes through this pro
 ``LogEntry`` with who, what and why.
 """
 
+from app_scheduler.services.attempts import first_attempts, retried_by
 from app_scheduler.services.audit import MAX_REASON, Actor
 from app_scheduler.services.calendar import Calendar, Entry, due_in, due_jobs
 from app_scheduler.services.code_defaults import (
@@ -30,11 +31,13 @@ from app_scheduler.services.executions import (
     acknowledge_execution,
     acknowledge_executions,
     cancel_execution,
+    ends_from_outside,
     get_execution,
     retry_execution,
     run_now,
 )
 from app_scheduler.services.explanations import Explanation, explain
+from app_scheduler.services.failing import failing_among, failing_at
 from app_scheduler.services.failure_facts import AGES, AgeCount, CameBefore, came_before, counts_by_age
 from app_scheduler.services.failure_groups import (
     FailureState,
@@ -46,9 +49,12 @@ from app_scheduler.services.failure_groups import (
     has_recovered,
     state_of,
 )
+from app_scheduler.services.failure_search import SEARCHED as FAILURE_SEARCH
+from app_scheduler.services.failure_search import FailureFilter, find_failures, search_failures, tagged_failures
 from app_scheduler.services.failures import (
     MAX_PER_MINUTE,
     MAX_RETRIES,
+    MAX_SNOOZE,
     PER_MINUTE,
     Retried,
     acknowledge_failures,
@@ -57,7 +63,34 @@ from app_scheduler.services.failures import (
     retry_failures,
     snooze_failures,
 )
+from app_scheduler.services.groups import (
+    Group,
+    add_group,
+    change_group,
+    clean_group,
+    delete_group,
+    delete_groups,
+    get_group,
+    group_names,
+    groups_named,
+    holders_of,
+    known_groups,
+)
 from app_scheduler.services.imports import PlannedRow, RowAction, carry_out_import, plan_import
+from app_scheduler.services.instances import (
+    NAMED_RUNS,
+    Instance,
+    InstanceState,
+    Missing,
+    RunHere,
+    drain_instance,
+    get_instance,
+    instances,
+    instances_of,
+    missing_without,
+    queues_of,
+    resume_instance,
+)
 from app_scheduler.services.jobs import (
     MAX_PREVIEW,
     PlannedChange,
@@ -75,6 +108,7 @@ from app_scheduler.services.jobs import (
     with_past_at_once,
 )
 from app_scheduler.services.previews import Difference, Preview, preview
+from app_scheduler.services.progress import Progress
 from app_scheduler.services.repairs import (
     MissingCause,
     RepointPlan,
@@ -121,13 +155,17 @@ from app_scheduler.services.windows import (
     window_effect,
     window_walls,
 )
+from app_scheduler.services.words import words_of
 
 __all__ = [
     "AGES",
+    "FAILURE_SEARCH",
     "MAX_PER_MINUTE",
     "MAX_PREVIEW",
     "MAX_REASON",
     "MAX_RETRIES",
+    "MAX_SNOOZE",
+    "NAMED_RUNS",
     "PER_MINUTE",
     "Actor",
     "AgeCount",
@@ -139,17 +177,24 @@ __all__ = [
     "Entry",
     "ExceptedTick",
     "Explanation",
+    "FailureFilter",
     "FailureState",
+    "Group",
+    "Instance",
+    "InstanceState",
+    "Missing",
     "MissingCause",
     "NextRun",
     "Outcome",
     "PlannedChange",
     "PlannedRow",
     "Preview",
+    "Progress",
     "RepointPlan",
     "Retried",
     "RowAction",
     "Run",
+    "RunHere",
     "ScheduleExceptions",
     "SchedulerStatus",
     "Strip",
@@ -157,6 +202,7 @@ __all__ = [
     "acknowledge_execution",
     "acknowledge_executions",
     "acknowledge_failures",
+    "add_group",
     "add_window",
     "blackout_warnings",
     "blackout_windows",
@@ -165,10 +211,12 @@ __all__ = [
     "cancel_execution",
     "carry_out_import",
     "cause_in_words",
+    "change_group",
     "change_job",
     "change_window",
     "changed_fields",
     "changed_from_code",
+    "clean_group",
     "clean_window",
     "code_differences",
     "count_deleted_defaults",
@@ -177,27 +225,44 @@ __all__ = [
     "counts_by_age",
     "create_job",
     "days_of",
+    "delete_group",
+    "delete_groups",
     "delete_job",
     "delete_jobs",
     "delete_window",
     "delete_windows",
     "deleted_defaults",
+    "drain_instance",
     "due_in",
     "due_jobs",
+    "ends_from_outside",
     "excepted",
     "executions_of",
     "explain",
+    "failing_among",
+    "failing_at",
     "failure_groups",
     "failure_groups_by_id",
+    "find_failures",
+    "first_attempts",
     "forgotten_skip",
     "get_execution",
     "get_failure",
+    "get_group",
+    "get_instance",
     "get_job",
     "get_window",
+    "group_names",
+    "groups_named",
     "guesses_for",
     "has_recovered",
+    "holders_of",
+    "instances",
+    "instances_of",
     "is_on",
+    "known_groups",
     "missing_causes",
+    "missing_without",
     "next_time",
     "outcome_of",
     "outcome_of_days",
@@ -208,17 +273,21 @@ __all__ = [
     "plan_import",
     "plan_repoint",
     "preview",
+    "queues_of",
     "reopen_failures",
     "repair_job",
     "repoint_jobs",
     "resume_all",
+    "resume_instance",
     "resume_job",
     "resume_jobs",
+    "retried_by",
     "retry_execution",
     "retry_failures",
     "revert_to_code",
     "run_now",
     "runs_of",
+    "search_failures",
     "skip_next",
     "skip_next_of",
     "skip_to_come",
@@ -228,6 +297,7 @@ __all__ = [
     "status",
     "strip_of",
     "strips_of",
+    "tagged_failures",
     "unskip_next",
     "unskip_next_of",
     "upcoming_ticks",
@@ -236,4 +306,5 @@ __all__ = [
     "window_effect",
     "window_walls",
     "with_past_at_once",
+    "words_of",
 ]

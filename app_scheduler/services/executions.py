@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler import scheduler
+from app_scheduler.engine.executors import abilities_of
 from app_scheduler.engine.gaps import local
 from app_scheduler.engine.queue import Entry, enqueue, settle, utc_now
 from app_scheduler.engine.sql import among
@@ -63,6 +64,7 @@ def run_now(
                 requested_by_id=actor.user_id,
                 args=run_args,
                 kwargs=run_kwargs,
+                priority=specs[job_id].priority,
                 reason=_with_blackout(reason[:MAX_REASON], blackouts.on_for(specs[job_id], now)),
             )
         )
@@ -157,25 +159,47 @@ def retry_entry(
         args=run_args,
         kwargs=run_kwargs,
         attempt=(detail.attempt if detail else 1) + 1,
+        priority=spec.priority,
         retry_of_id=execution.pk,
         reason=reason[:MAX_REASON],
     )
 
 
-def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> None:
-    """Take a queued execution out of the queue. One that runs in a thread cannot be stopped from outside."""
+def cancel_execution(execution_id: int, actor: Actor, *, reason: str = "") -> bool:
+    """Cancel an execution; return whether it has its verdict.
+
+    One that is queued is taken out of the queue and has it at once. One that runs is told to end, or ended from outside
+    where its executor can (``ends_from_outside``), and has its verdict once it has ended.
+    """
     execution = get_execution(execution_id)
+    reason = reason[:MAX_REASON].rstrip(".")
     text = with_reason(f"Cancelled by {actor.user or 'a program'}", reason) + "."
+    now = utc_now()
     with transaction.atomic():
-        if not settle([(execution.pk, execution.job_id, Status.CANCELLED, text)], utc_now()):
-            raise InvalidInput(
-                gettext("Only a queued execution can be cancelled; this one has started. A thread cannot be stopped.")
-                if get_execution(execution_id).status == Status.STARTED
-                else gettext("This execution has ended already.")
-            )
+        has_verdict = bool(settle([(execution.pk, execution.job_id, Status.CANCELLED, text)], now))
+        if not has_verdict:
+            _ask_to_end(execution.pk, actor, reason, now)
+            scheduler.announce_queued()
         spec = JobSpec.objects.filter(job_id=execution.job_id).first()
         if spec is not None:
             log_jobs([(spec, CHANGE, with_reason(f"Cancelled execution {execution.pk}", reason))], actor)
+    return has_verdict
+
+
+def _ask_to_end(execution_id: int, actor: Actor, reason: str, now: datetime) -> None:
+    running = ExecutionDetail.objects.running().filter(execution_id=execution_id)
+    asked = {"cancel_asked_at": now, "cancel_asked_by_id": actor.user_id, "cancel_reason": reason}
+    if running.filter(cancel_asked_at__isnull=True).update(**asked):
+        return
+    if running.exists():
+        raise InvalidInput(gettext("This execution has been cancelled already. It has its verdict once it has ended."))
+    raise InvalidInput(gettext("This execution has ended already."))
+
+
+def ends_from_outside(executor: str) -> bool:
+    """Tell whether what runs on an executor is ended whatever it does, and need not look whether it is cancelled."""
+    abilities = abilities_of(executor)
+    return abilities is not None and abilities.ends_when_cancelled
 
 
 def acknowledge_executions(ids: Sequence[int], actor: Actor, *, note: str = "") -> int:

@@ -158,11 +158,14 @@ def count_retryable(group_ids: Sequence[int]) -> int:
     return retryable_of(group_ids).order_by().values("pk")[: MAX_RETRIES + 1].count()
 
 
-def retry_failures(ids: Sequence[int], actor: Actor, *, per_minute: int = PER_MINUTE, note: str = "") -> Retried:
+def retry_failures(
+    ids: Sequence[int], actor: Actor, *, per_minute: int = PER_MINUTE, newest_only: bool = False, note: str = ""
+) -> Retried:
     """Queue the open failures of these groups again, the oldest first, each with the arguments that it had.
 
     They start one after another, ``per_minute`` of them at most, and at most ``MAX_RETRIES`` are queued at once. What
-    was tried again already is left out. Raises ``InvalidInput`` for a rate that is none.
+    was tried again already is left out. With ``newest_only`` it is the last failure of each group and no other, to see
+    whether the fault is gone. Raises ``InvalidInput`` for a rate that is none.
     """
     if not 1 <= per_minute <= MAX_PER_MINUTE:
         raise InvalidInput(
@@ -172,20 +175,25 @@ def retry_failures(ids: Sequence[int], actor: Actor, *, per_minute: int = PER_MI
         return Retried()
     try:
         with transaction.atomic():
-            return _retry(ids, actor, per_minute, note[:MAX_REASON])
+            return _retry(ids, actor, per_minute, newest_only, note[:MAX_REASON])
     except IntegrityError:
         raise ConsoleError(
             gettext("Nothing was queued: one of the jobs or executions was deleted meanwhile. Try again.")
         ) from None
 
 
-def _retry(ids: Sequence[int], actor: Actor, per_minute: int, note: str) -> Retried:
+def _retry(ids: Sequence[int], actor: Actor, per_minute: int, newest_only: bool, note: str) -> Retried:
     # Two people who retry the same group at once: the second finds what the first has queued.
     groups = {
         (group.job_id, group.fingerprint): group for group in locked(FailureGroup.objects.filter(pk__in=among(ids)))
     }
+    if not groups:
+        return Retried()
     # Which they are is asked first: to lock while it chooses among all, the database takes several times as long.
-    chosen = list(retryable_of(ids).order_by("finished_at", "pk").values_list("pk", flat=True)[: MAX_RETRIES + 1])
+    retryable = retryable_of(ids)
+    if newest_only:
+        retryable = retryable.filter(pk__in=among([group.last_execution_id for group in groups.values()]))
+    chosen = list(retryable.order_by("finished_at", "pk").values_list("pk", flat=True)[: MAX_RETRIES + 1])
     rows = ExecutionDetail.objects.filter(pk__in=chosen).select_related("execution__job__spec")
     # Retention must not take what the new ones refer to.
     rows = rows.select_for_update(of=("execution",)).defer(

@@ -27,7 +27,10 @@ from app_scheduler.services.audit import MAX_REASON, Actor, log_about, with_reas
 
 @dataclass(frozen=True, slots=True)
 class SchedulerStatus:
-    """Whether anything is alive, who leads and what waits. Times are aware; ages are in seconds."""
+    """Whether anything is alive, who leads and what waits. Times are aware; ages are in seconds.
+
+    ``standbys`` and ``workers`` take what is new; ``draining`` are those of both that do not, as somebody asked.
+    """
 
     alive: bool
     paused: bool
@@ -36,6 +39,8 @@ class SchedulerStatus:
     pause_reason: str
     leader: SchedulerInstance | None
     standbys: list[SchedulerInstance]
+    workers: list[SchedulerInstance]
+    draining: list[SchedulerInstance]
     heartbeat_age: float | None
     led_since: datetime | None
     down_since: datetime | None
@@ -55,6 +60,8 @@ def status() -> SchedulerStatus:
     instances = list(SchedulerInstance.objects.filter(heartbeat__gte=limit).order_by("started_at"))
     leads = lease is not None and lease.holder and lease.expires_at > now
     leader = next((i for i in instances if leads and lease is not None and i.id == lease.holder), None)
+    others = [each for each in instances if each is not leader]
+    workers = [each for each in others if each.role == InstanceRole.WORKER and each.draining_since is None]
     queue = ExecutionDetail.objects.queued().filter(available_at__lte=now).count()
     ticks = DjangoJob.objects.filter(next_run_time__isnull=False)
     jobs = JobSpec.objects.order_by().values_list("state").annotate(Count("pk"))
@@ -65,13 +72,13 @@ def status() -> SchedulerStatus:
         paused_by=str(lease.paused_by or "") if lease else "",
         pause_reason=lease.pause_reason if lease else "",
         leader=leader,
-        standbys=[
-            instance for instance in instances if instance is not leader and instance.role == InstanceRole.STANDBY
-        ],
+        standbys=[each for each in others if each.role == InstanceRole.STANDBY and each.draining_since is None],
+        workers=workers,
+        draining=[each for each in others if each.draining_since is not None],
         heartbeat_age=max(0.0, (now - leader.heartbeat).total_seconds()) if leader else None,
         led_since=lease.led_since if lease and leader else None,
         down_since=lease.alive_at if lease and not leader else None,
-        slots=leader.slots if leader else 0,
+        slots=sum(each.slots for each in (leader, *workers) if each is not None) if leader else 0,
         busy=ExecutionDetail.objects.running().count(),
         queued=queue,
         due=ticks.filter(next_run_time__lte=now).count(),

@@ -20,12 +20,13 @@ from django.db import DatabaseError, connections, transaction
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django_apscheduler.models import DjangoJob
 
 from app_scheduler.admin.columns import moment
 from app_scheduler.admin.live import LiveBar
-from app_scheduler.admin.overview import compact
+from app_scheduler.admin.overview import ON_INDEX, compact
 from app_scheduler.admin.overview_links import OVERVIEW, may_view
 from app_scheduler.services.overview import pulse
 
@@ -66,8 +67,13 @@ def scheduler_overview(context: template.Context) -> SafeString:
         return mark_safe("")
     except DatabaseError:
         logger.exception("The overview could not be read")
-    shown = get_template("app_scheduler/overview.html").render({"overview": found, "live": found and found.live})
-    return mark_safe(shown)
+    values = {
+        "overview": found,
+        "live": found and found.live,
+        "request": request,
+        "look_url": f"{found.url}?{urlencode(ON_INDEX)}" if found else "",
+    }
+    return mark_safe(get_template("app_scheduler/overview.html").render(values))
 
 
 @register.simple_tag(takes_context=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -37,8 +38,10 @@ def run(job_id: str, at: datetime, status: Status = Status.EXECUTED, *, fault: s
     due = at - timedelta(seconds=2)
     (pk,) = insert([Entry(job_id, due, due, status=Status.STARTED, args=[1], kwargs={"b": 5})])
     began = Run(pk, job_id, "tests.probe.jobs.add", [1], {"b": 5}, due)
-    failed = {"fingerprint": fault, "exception": text, "place": "games.py, line 4, in deal", "traceback": TRACEBACK}
-    outcome = Outcome(began, status, due, at, **(failed if status == Status.ERROR else {}))  # type: ignore[arg-type]
+    outcome = Outcome(began, status, due, at)
+    if status == Status.ERROR:
+        where = "games.py, line 4, in deal"
+        outcome = replace(outcome, fingerprint=fault, exception=text, place=where, traceback=TRACEBACK)
     record([outcome])
     return pk
 

@@ -16,10 +16,19 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
+from django_apscheduler.models import DjangoJobExecution
 from pytest_django import Settings
 
 from app_scheduler import services
-from app_scheduler.models import InstanceRole, JobOrigin, JobSpec, SchedulerInstance, SchedulerLease
+from app_scheduler.models import (
+    ExecutionDetail,
+    InstanceRole,
+    JobOrigin,
+    JobSpec,
+    SchedulerInstance,
+    SchedulerLease,
+    Status,
+)
 from app_scheduler.services import Actor
 from app_scheduler.transfer import FORMATS_BY_NAME
 
@@ -182,6 +191,28 @@ def test_a_living_scheduler_is_told_in_words(leader: SchedulerInstance, job: Job
     assert "paused     all scheduling, since " in said and ": move" in said
     assert "running    0 of 4" in said
     assert "1 scheduled, 0 paused, 0 finished, 0 broken" in said
+    assert "instance   a, process 1, leads, runs 0 of 4, heartbeat 0." in said
+    assert "instance   b, process 2, standby, runs 0 of 0, heartbeat 0." in said
+
+
+def test_what_each_instance_runs_and_that_one_drains_is_told(leader: SchedulerInstance, job: JobSpec) -> None:
+    (pk,) = services.run_now([job.job_id], Actor())
+    DjangoJobExecution.objects.filter(pk=pk).update(status=Status.STARTED)
+    ExecutionDetail.objects.filter(pk=pk).update(available_at=None, started_at=timezone.now(), instance="two")
+    services.drain_instance("two", Actor())
+    said = run("schedulerstatus")
+    assert f"b, process 2, draining, runs 1 of 0: {job.job_id} ({pk}), drains since " in said
+    assert "standby    none" in said, "one that drains does not take over"
+    found = {each["id"]: each for each in json.loads(run("schedulerstatus", "--json"))["instances"]}
+    assert (found["two"]["state"], found["two"]["runs"]) == ("draining", [{"execution": pk, "job": job.job_id}])
+
+
+def test_why_nobody_leads_is_told_where_all_drain(leader: SchedulerInstance) -> None:
+    SchedulerLease.objects.update(holder="")
+    for id in ("one", "two"):
+        services.drain_instance(id, Actor())
+    with pytest.raises(CommandError, match="Every scheduler drains"):
+        run("schedulerstatus")
 
 
 def test_a_living_scheduler_is_told_as_json(leader: SchedulerInstance) -> None:

@@ -208,7 +208,7 @@ ACTS = st.lists(
 
 
 @given(ACTS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_groups_and_executions_agree_whatever_is_done(actor: Actor, acts: list[tuple[Any, ...]]) -> None:
     with transaction.atomic():
         for job_id in ("a", "b"):
@@ -321,6 +321,34 @@ def test_a_retry_of_many_is_bounded_and_takes_the_oldest_first(actor: Actor, mon
     assert [detail.retry_of_id for detail in retries()] == [oldest, older]
     assert not services.retry_failures([group_of().pk], actor).is_cut
     assert len(retries()) == 3
+
+
+def test_the_last_failure_of_each_group_is_retried_alone_and_once(actor: Actor) -> None:
+    make_job()
+    fail(at=ago(hours=2))
+    last, other = fail(), fail(fault="g")
+    ids = [group_of().pk, group_of(fault="g").pk]
+    assert len(services.retry_failures(ids, actor, newest_only=True).queued) == 2
+    assert {detail.retry_of_id for detail in retries()} == {last, other}
+    assert services.retry_failures(ids, actor, newest_only=True).queued == []
+
+
+def test_the_last_failure_is_not_retried_where_somebody_has_acknowledged_it(actor: Actor) -> None:
+    make_job()
+    fail(at=ago(hours=2))
+    services.acknowledge_execution(fail(), actor)
+    assert services.retry_failures([group_of().pk], actor, newest_only=True).queued == []
+
+
+@pytest.mark.parametrize("newest_only", [False, True])
+def test_groups_that_are_gone_are_no_error(actor: Actor, newest_only: bool) -> None:
+    make_job()
+    fail()
+    gone = group_of()
+    gone_id = gone.pk
+    gone.delete()
+    retried = services.retry_failures([gone_id], actor, newest_only=newest_only)
+    assert (retried.queued, retried.is_cut) == ([], False)
 
 
 def test_what_cannot_run_is_left_out_with_the_reason(actor: Actor) -> None:

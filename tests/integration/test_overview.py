@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -278,6 +279,22 @@ def test_a_missed_tick_does_not_mend_a_failing_job() -> None:
     found = overview.concerns(now)
     assert [(each.job_id, each.in_a_row) for each in found.failing] == [("digest", 1)]
     assert found.failing_count == 1
+
+
+def test_the_first_runs_are_seen_at_once_and_sums_are_remembered_with_many_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = timezone.now()
+    make_job("first")
+    assert overview.concerns(now).slowest == []
+    days("first", now, d0=(1, 0, 2.0, 2.0))
+    assert [each.job_id for each in overview.concerns(now).slowest] == ["first"]
+
+    monkeypatch.setattr(import_module("app_scheduler.services.overview.concerns"), "MANY", 0)
+    overview.concerns(now)
+    make_job("second")
+    days("second", now, d0=(1, 0, 3.0, 3.0))
+    assert [each.job_id for each in overview.concerns(now).slowest] == ["first"]
 
 
 def test_broken_jobs_come_with_their_reason() -> None:

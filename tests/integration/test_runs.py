@@ -105,7 +105,7 @@ def recount(ids: Sequence[int], ledger: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ledgers=st.lists(st.lists(rows, max_size=70), min_size=1, max_size=4))
 def test_a_strip_is_what_a_recount_of_the_ledger_says(ledgers: list[list[Row]]) -> None:
     with transaction.atomic():

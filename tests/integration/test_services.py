@@ -260,7 +260,7 @@ def test_a_hundred_requests_at_one_moment_are_a_hundred_executions(actor: Actor)
     assert len({services.run_now(["sum"], actor)[0] for _ in range(100)}) == 100
 
 
-def test_only_what_has_ended_can_be_retried_and_only_what_is_queued_cancelled(actor: Actor) -> None:
+def test_only_what_has_ended_can_be_retried_and_only_what_has_not_cancelled(actor: Actor) -> None:
     services.create_job(document(), actor)
     (pk,) = services.run_now(["sum"], actor, kwargs={"b": 4})
     with pytest.raises(InvalidInput, match="not ended"):

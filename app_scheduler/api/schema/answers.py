@@ -8,8 +8,8 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from app_scheduler.api.schema import shapes
 from app_scheduler.api.schema.components import Errors
+from app_scheduler.api.schema.shapes.base import Problem
 
 Operation = dict[str, Any]
 
@@ -45,7 +45,7 @@ def answers_of(
     for status in (401, 403, *((404,) if found else ()), *((411, 413, 415) if body else ())):
         description, detail = _PROBLEMS[status]
         responses[status] = OpenApiResponse(
-            shapes.Problem, description, [OpenApiExample(description, value={"detail": detail})]
+            Problem, description, [OpenApiExample(description, value={"detail": detail})]
         )
     return responses
 

@@ -6,8 +6,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from app_scheduler.api import queries
-from app_scheduler.api.schema import examples, shapes
+from app_scheduler.api.schema import examples
 from app_scheduler.api.schema.answers import Operation, answers_of, conflict_of, created
+from app_scheduler.api.schema.shapes import blackouts as shapes
 
 _ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The id of a blackout window.")
 _CONFLICT = conflict_of("window")

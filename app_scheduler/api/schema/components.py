@@ -14,6 +14,7 @@ from app_scheduler.api.errors import WHOLE_BODY
 from app_scheduler.api.fields import MomentField
 from app_scheduler.engine.windows import Kind
 from app_scheduler.models import ExecutionOrigin, InstanceRole, JobOrigin, JobState, Status
+from app_scheduler.services import FailureState, InstanceState
 from app_scheduler.triggers import KINDS
 from app_scheduler.triggers.documents import CALENDAR_UNITS, CLOCK, INTERVAL_UNITS, MAX_JITTER, MAX_TRIGGERS
 
@@ -135,12 +136,22 @@ COMPONENTS: dict[str, Schema] = {
         "description": "The first two are on the way, all others are verdicts.",
     },
     "ExecutionOrigin": {"type": "string", "enum": ExecutionOrigin.values, "description": "Why the execution exists."},
+    "FailureState": {
+        "type": "string",
+        "enum": [state.value for state in FailureState],
+        "description": "What a failure waits for: somebody to look, a moment at which it comes back, or nothing.",
+    },
     "ExceptionKind": {
         "type": "string",
         "enum": [kind.value for kind in Kind],
         "description": "What keeps a tick from running.",
     },
     "InstanceRole": {"type": "string", "enum": InstanceRole.values},
+    "InstanceState": {
+        "type": "string",
+        "enum": [each.value for each in InstanceState],
+        "description": "`drained`: it drains and has ended what it ran. `gone`: its heartbeat has stopped.",
+    },
     "Errors": {
         "type": "object",
         "description": "Messages by the path of what they are about, such as `trigger.hour`, `kwargs.days` or `since`; "

@@ -19,6 +19,9 @@ JOB = {
     "description": "",
     "args": [],
     "executor": "default",
+    "queue": "",
+    "priority": 0,
+    "concurrency_group": "",
     "coalesce": True,
     "max_instances": 1,
     "misfire_grace_time": 300,
@@ -66,7 +69,11 @@ EXECUTION = {
     "requested_by": None,
     "args": [],
     "kwargs": {"days": 30},
+    "attempts": 3,
+    "first_attempt": 4711,
     "retry_of": None,
+    "retried_by": [],
+    "cancel_asked": None,
     "progress": None,
     "acknowledged": None,
     "exception": None,
@@ -78,6 +85,7 @@ QUEUED = {
     "execution": 4712,
     **EXECUTION,
     "id": 4712,
+    "first_attempt": 4712,
     "status": "Queued",
     "origin": "manual",
     "run_time": "2026-11-30T09:12:00+11:00",
@@ -92,6 +100,48 @@ QUEUED = {
     "args": None,
     "kwargs": None,
     "result": "",
+}
+RUNNING = {
+    **EXECUTION,
+    "status": "Started execution",
+    "finished_at": None,
+    "duration": None,
+    "result": "",
+    "progress": {
+        "done": 1_000,
+        "total": 10_000,
+        "message": "payouts",
+        "at": "2026-11-30T03:00:20.050000+11:00",
+        "rate": 52.0,
+        "seconds_left": 169.1,
+    },
+}
+FAILURE = {
+    "id": 31,
+    "job": "nightly-cleanup",
+    "fingerprint": "5f0c1b7e9d3a4c62",
+    "status": "Error!",
+    "exception": "SSLError: certificate has expired",
+    "place": "mail.py, line 88, in deliver",
+    "state": "open",
+    "first_seen": "2026-11-29T03:00:02.250000+11:00",
+    "last_seen": "2026-11-30T03:00:01.250000+11:00",
+    "count": 2,
+    "open_count": 2,
+    "open_since": "2026-11-29T03:00:02.250000+11:00",
+    "last_execution": 4711,
+    "recovered": False,
+    "changed_before": {"at": "2026-11-28T17:40:00+11:00", "by": "ana"},
+    "released_before": {"at": "2026-11-28T16:05:00+11:00", "version": "2026.11.3"},
+    "acknowledged": None,
+    "snoozed": None,
+}
+ACKNOWLEDGED_FAILURE = {
+    **FAILURE,
+    "state": "acknowledged",
+    "open_count": 0,
+    "open_since": None,
+    "acknowledged": {"by": "ana", "at": "2026-11-30T09:00:00+11:00", "note": "The certificate had expired"},
 }
 PREVIEW = {
     "trigger": {"type": "cron", "expression": "0 3 * * mon-fri", "timezone": "Australia/Sydney"},
@@ -128,6 +178,8 @@ BLACKOUT = {
     "created_at": "2026-12-01T09:30:00+11:00",
     "updated_at": "2026-12-01T09:30:00+11:00",
 }
+NEW_GROUP = {"name": "database", "slots": 2}
+GROUP = {**NEW_GROUP, "is_set": True, "jobs": 5, "running": 2, "waiting": 1}
 CODE = {
     "job": NEW_JOB["id"],
     "document": {**NEW_JOB, "trigger": {"type": "cron", "hour": "4", "minute": "0"}},

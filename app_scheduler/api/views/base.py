@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from app_scheduler.api import errors
 from app_scheduler.api.pagination import Pages
 from app_scheduler.api.parsers import StrictJSONParser
-from app_scheduler.api.permissions import HasPermission
+from app_scheduler.api.permissions import HasPermission, Needed
 from app_scheduler.exceptions import InvalidInput
 from app_scheduler.models import JobOrigin
 from app_scheduler.services import Actor
@@ -31,7 +31,7 @@ class ConsoleView(APIView):
     permission_classes = [HasPermission]
     parser_classes = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
-    permissions: ClassVar[Mapping[str, str]] = {}
+    permissions: ClassVar[Mapping[str, Needed]] = {}
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return errors.respond

@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from app_scheduler import services
 from app_scheduler.api import representations
 from app_scheduler.api.bodies import Body, PreviewBody, ReasonBody
-from app_scheduler.api.permissions import PAUSE_JOB, VIEW_JOB
+from app_scheduler.api.permissions import CHANGE_INSTANCE, PAUSE_JOB, VIEW_JOB
 from app_scheduler.api.queries import CalendarQuery, FunctionQuery
-from app_scheduler.api.schema import operations
+from app_scheduler.api.schema import console as operations
 from app_scheduler.api.views.base import ConsoleView, ListView
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.registry import registry
@@ -54,7 +54,7 @@ class SchedulerView(ConsoleView):
 
     @extend_schema(**operations.read_scheduler)
     def get(self, request: Request) -> Response:
-        return Response(representations.scheduler(services.status()))
+        return Response(_scheduler())
 
 
 class SchedulerPause(ConsoleView):
@@ -63,7 +63,7 @@ class SchedulerPause(ConsoleView):
     @extend_schema(**operations.pause_scheduler)
     def post(self, request: Request) -> Response:
         services.pause_all(self.actor, **ReasonBody.read(self.body))
-        return Response(representations.scheduler(services.status()))
+        return Response(_scheduler())
 
 
 class SchedulerResume(ConsoleView):
@@ -73,4 +73,26 @@ class SchedulerResume(ConsoleView):
     def post(self, request: Request) -> Response:
         Body.read(self.body)
         services.resume_all(self.actor)
-        return Response(representations.scheduler(services.status()))
+        return Response(_scheduler())
+
+
+class InstanceDrain(ConsoleView):
+    permissions = {"POST": CHANGE_INSTANCE}
+
+    @extend_schema(**operations.drain_instance)
+    def post(self, request: Request, id: str) -> Response:
+        instance = services.drain_instance(id, self.actor, **ReasonBody.read(self.body))
+        return Response(representations.instance(instance))
+
+
+class InstanceResume(ConsoleView):
+    permissions = {"POST": CHANGE_INSTANCE}
+
+    @extend_schema(**operations.resume_instance)
+    def post(self, request: Request, id: str) -> Response:
+        instance = services.resume_instance(id, self.actor, **ReasonBody.read(self.body))
+        return Response(representations.instance(instance))
+
+
+def _scheduler() -> representations.Json:
+    return representations.scheduler(services.status(), services.instances())

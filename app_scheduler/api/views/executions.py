@@ -19,7 +19,7 @@ from app_scheduler.api.bodies import ArgumentsBody, NoteBody, ReasonBody
 from app_scheduler.api.permissions import CHANGE_EXECUTION, RUN_JOB, VIEW_EXECUTION
 from app_scheduler.api.queries import ExecutionQuery, FieldsQuery
 from app_scheduler.api.representations import EXECUTION_FIELDS
-from app_scheduler.api.schema import operations
+from app_scheduler.api.schema import executions as operations
 from app_scheduler.api.views.base import ConsoleView, ListView
 
 
@@ -83,8 +83,11 @@ class ExecutionCancel(ExecutionView):
 
     @extend_schema(**operations.cancel_execution)
     def post(self, request: Request, id: str) -> Response:
-        services.cancel_execution(self.execution_id, self.actor, **ReasonBody.read(self.body))
-        return self.shown()
+        has_verdict = services.cancel_execution(self.execution_id, self.actor, **ReasonBody.read(self.body))
+        answer = self.shown()
+        if not has_verdict:
+            answer.status_code = status.HTTP_202_ACCEPTED
+        return answer
 
 
 class ExecutionAcknowledge(ExecutionView):

@@ -25,7 +25,7 @@ from app_scheduler.api.permissions import (
     require,
 )
 from app_scheduler.api.queries import ExplainQuery, JobQuery, ReasonQuery, UpcomingQuery
-from app_scheduler.api.schema import operations
+from app_scheduler.api.schema import jobs as operations
 from app_scheduler.api.views.base import ConsoleView, ListView, take_revision
 from app_scheduler.api.views.executions import location_of
 from app_scheduler.engine.queue import utc_now

@@ -28,7 +28,9 @@ from app_scheduler.api.views.base import AUTHENTICATION, ConsoleView
 ADDRESSES = (
     "jobs",
     "executions",
+    "failures",
     "blackouts",
+    "groups",
     "functions",
     "preview",
     "upcoming",

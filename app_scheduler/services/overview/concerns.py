@@ -13,14 +13,15 @@ from itertools import pairwise, takewhile
 from typing import Any, NamedTuple
 
 from django.db import connections
-from django.db.models import Exists, F, FloatField, Max, OuterRef, Q, Sum, Value
+from django.db.models import F, FloatField, Max, Q, Sum, Value
 from django.db.models.functions import Cast, Coalesce
 
 from app_scheduler import triggers
-from app_scheduler.engine.verdicts import WITHOUT_RUN
-from app_scheduler.models import FAILURES, FailureGroup, JobDay, JobSpec, JobState, Status
+from app_scheduler.models import FAILURES, JobDay, JobSpec, JobState, Status
 from app_scheduler.services.durations import LATEST, usual_of
+from app_scheduler.services.failing import failing_at
 from app_scheduler.services.overview.latest import Latest, latest_of
+from app_scheduler.services.remembered import Remembered
 
 DAY = timedelta(days=1)
 #: The days that are compared with the week before them, today the last; and those that reliability is told of.
@@ -128,10 +129,16 @@ class Concerns:
 
 
 def concerns(now: datetime) -> Concerns:
-    """Return what needs a look at ``now``, in a number of queries that does not depend on what there is."""
+    """Return what needs a look at ``now``, in a number of queries that does not depend on what there is.
+
+    What fails and is broken is as it is now; what the sums of days say too, but with many jobs, as it was within the
+    last minute.
+    """
     found = Concerns()
     _stopped(found, now)
-    sums = _sums(now.astimezone(UTC).date())
+    today = now.astimezone(UTC).date()
+    many = JobSpec.objects.order_by("pk")[MANY : MANY + 1].exists()
+    sums = SUMS.to(today, lambda: _sums(today)) if many else _sums(today)
     named = {row.job_id for row in sums}
     specs = {spec.job_id: spec for spec in JobSpec.objects.filter(pk__in=named)} if named else {}
     # A job that is gone, or done for good, is nothing to look after any more.
@@ -154,26 +161,15 @@ def concerns(now: datetime) -> Concerns:
 
 def _stopped(found: Concerns, now: datetime) -> None:
     """Fill in the jobs that fail and those that are broken: six queries."""
-    scheduled = JobSpec.objects.filter(state=JobState.SCHEDULED)
-    failing = scheduled.filter(last_status__in=FAILURES)
+    failing = JobSpec.objects.filter(failing_at(now))
     broken = JobSpec.objects.filter(state=JobState.BROKEN)
     found.failing_count, found.broken_count = failing.count(), broken.count()
     rows = broken.order_by("-updated_at", "pk").values_list("pk", "name", "state_reason")
     found.broken = [Broken(*row) for row in rows[:SHOWN]]
-    # A tick that was missed or skipped after a failure has mended nothing.
-    lately = FailureGroup.objects.filter(job=OuterRef("pk"), open_count__gt=0, last_seen__gt=now - WEEK * DAY)
-    unrun = scheduled.filter(Exists(lately), last_status__in=[status.value for status in WITHOUT_RUN])
     columns = ("pk", "name", "last_execution_id")
-    shown = [
-        job
-        for jobs in (failing, unrun)
-        for job in jobs.order_by("-last_finished_at", "pk").values_list(*columns)[:SHOWN]
-    ]
+    shown = list(failing.order_by("-last_finished_at", "pk").values_list(*columns)[:SHOWN])
     latest = latest_of([job_id for job_id, _, _ in shown], STREAK)
-    each = [_failing(job, latest[job[0]]) for job in shown]
-    sure = {job_id for job_id, _, _ in shown[: min(SHOWN, found.failing_count)]}
-    found.failing = [one for one in each if one.in_a_row or one.job_id in sure][:SHOWN]
-    found.failing_count += sum(1 for one in each if one.in_a_row and one.job_id not in sure)
+    found.failing = [_failing(job, latest[job[0]]) for job in shown]
 
 
 def _failing(job: tuple[str, str, int | None], latest: Sequence[Latest]) -> Failing:
@@ -199,6 +195,12 @@ class _Row(NamedTuple):
     score: float
     first: float
     second: float
+
+
+#: With more than ``MANY`` jobs their sums are most of what the overview costs. With few they cost next to nothing, and
+#: who has just run the first job wants to see it.
+MANY = 500
+SUMS: Remembered[list[_Row]] = Remembered(seconds=60)
 
 
 def _sums(today: date) -> list[_Row]:

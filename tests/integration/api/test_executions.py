@@ -61,9 +61,52 @@ def test_an_execution_shows_all_of_itself(client: APIClient, make_execution: Exe
     assert (shown["duration"], shown["lateness"]) == (1.5, 0.5)
     assert (shown["exception"], shown["traceback"]) == ("ValueError: x", "Traceback …")
     assert (shown["log"], shown["result"]) == ("hello\n", "3")
-    assert shown["progress"] == {"done": 3, "total": 10, "message": "Third"}
+    assert shown["progress"] == {
+        "done": 3,
+        "total": 10,
+        "message": "Third",
+        "at": None,
+        "rate": None,
+        "seconds_left": None,
+    }
     assert shown["kwargs"] == {"a": 1}
     assert client.get("/api/executions/").json()["results"] == [shown]
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "rate", "total", "expected"),
+    [
+        # Of 75 s of work some have passed since it said so.
+        (Status.STARTED, 5, 12.0, 1000, (12.0, 70.0)),
+        (Status.STARTED, 5, 900.0, 1000, (900.0, 0.0)),
+        (Status.STARTED, 5, 12.0, None, (12.0, None)),
+        (Status.STARTED, 5, None, 1000, (None, None)),
+        # It stands still.
+        (Status.STARTED, 90, 12.0, 1000, (None, None)),
+        (Status.EXECUTED, 5, 12.0, 1000, (None, None)),
+    ],
+)
+def test_a_run_tells_its_rate_and_what_is_left_while_it_goes_on(
+    client: APIClient,
+    make_execution: ExecutionMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    told: int,
+    rate: float | None,
+    total: int | None,
+    expected: tuple[float | None, float | None],
+) -> None:
+    now = NOON
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    made = make_execution(
+        status=status, progress_done=100, progress_total=total, progress_rate=rate,
+        progress_at=now - timedelta(seconds=told),
+    )  # fmt: skip
+
+    progress = client.get(f"/api/executions/{made.pk}/").json()["progress"]
+
+    assert (progress["rate"], progress["seconds_left"]) == expected
+    assert datetime.fromisoformat(progress["at"]) == now - timedelta(seconds=told)
 
 
 def test_a_row_of_plain_django_apscheduler_is_shown(client: APIClient, make_execution: ExecutionMaker) -> None:
@@ -220,7 +263,7 @@ class TestList:
         few = queries(10)
         fill(990)
 
-        assert queries(1000) == few <= 4
+        assert queries(1000) == few <= 5
 
     def test_counting_stops_where_it_would_take_long(
         self, client: APIClient, make_execution: ExecutionMaker, monkeypatch: pytest.MonkeyPatch
@@ -284,13 +327,21 @@ class TestCancel:
         assert response.json()["available_at"] is None
         assert client.post(f"/api/executions/{run['id']}/cancel/").status_code == 400
 
-    def test_one_that_runs_cannot_be_stopped(self, client: APIClient, make_execution: ExecutionMaker) -> None:
+    def test_one_that_runs_is_told_to_end(self, client: APIClient, make_execution: ExecutionMaker) -> None:
         made = make_execution(status=Status.STARTED, finished_at=None)
 
-        response = client.post(f"/api/executions/{made.pk}/cancel/")
+        response = client.post(f"/api/executions/{made.pk}/cancel/", {"reason": "A mistake"})
 
-        assert response.status_code == 400
-        assert "has started" in response.json()["non_field_errors"][0]
+        assert response.status_code == 202
+        assert response.json()["status"] == "Started execution"
+        asked = response.json()["cancel_asked"]
+        assert asked["at"] and (asked["reason"], client.get(f"/api/executions/{made.pk}/").json()["cancel_asked"]) == (
+            "A mistake",
+            asked,
+        )
+        again = client.post(f"/api/executions/{made.pk}/cancel/")
+        assert again.status_code == 400
+        assert "cancelled already" in again.json()["non_field_errors"][0]
 
 
 class TestAcknowledge:
@@ -321,3 +372,25 @@ def test_times_are_told_in_the_zone_of_the_site(client: APIClient, make_executio
 
     assert shown["run_time"] == "2026-11-23T01:00:00+00:00"
     assert services.get_execution(made.pk).run_time == NOON
+
+
+def test_an_execution_tells_of_its_chain_of_attempts(client: APIClient, make_execution: ExecutionMaker) -> None:
+    JobSpec.objects.update(max_retries=2)
+    chain = [make_execution(status=Status.ERROR)]
+    for number in (2, 3, 4):
+        chain.append(make_execution(status=Status.ERROR, attempt=number, retry_of=chain[-1]))
+    told = [client.get(f"/api/executions/{each.pk}/").json() for each in chain]
+    ids = [each.pk for each in chain]
+    assert [(each["attempt"], each["attempts"]) for each in told] == [(1, 3), (2, 3), (3, 3), (4, None)]
+    assert [each["first_attempt"] for each in told] == [ids[0]] * 4
+    assert [each["retry_of"] for each in told] == [None, *ids[:3]]
+    assert [each["retried_by"] for each in told] == [[ids[1]], [ids[2]], [ids[3]], []]
+    listed = client.get("/api/executions/?fields=id,first_attempt,retried_by").json()["results"]
+    assert {each["id"]: each["first_attempt"] for each in listed} == dict.fromkeys(ids, ids[0])
+
+
+def test_attempts_that_go_round_in_a_circle_have_an_end(client: APIClient, make_execution: ExecutionMaker) -> None:
+    one = make_execution()
+    two = make_execution(retry_of=one)
+    ExecutionDetail.objects.filter(pk=one.pk).update(retry_of=two)
+    assert client.get(f"/api/executions/{one.pk}/").json()["first_attempt"] in (one.pk, two.pk)

@@ -24,6 +24,10 @@ POSTS = [
     "/api/jobs/adder/pause/",
     "/api/jobs/adder/resume/",
     "/api/executions/1/retry/",
+    "/api/failures/acknowledge/",
+    "/api/failures/snooze/",
+    "/api/failures/reopen/",
+    "/api/failures/retry/",
     "/api/triggers/preview/",
     "/api/scheduler/pause/",
     "/api/scheduler/resume/",
@@ -217,8 +221,9 @@ DOCUMENTS = st.one_of(
             "trigger": st.one_of(st.just("@daily"), TRIGGERS),
         },
         optional=odd(
-            "id name description tags args kwargs executor coalesce max_instances misfire_grace_time timeout "
-            "max_retries retry_backoff rerun_if_interrupted paused revision replace_existing next_run_time state"
+            "id name description tags args kwargs executor queue priority concurrency_group coalesce max_instances "
+            "misfire_grace_time timeout max_retries retry_backoff rerun_if_interrupted paused revision "
+            "replace_existing next_run_time state"
         ),
     ),
 )
@@ -267,7 +272,7 @@ def fuzz(client: APIClient, method: str, address: str, body: Any) -> None:
         assert all(path and messages for path, messages in response.json().items())
 
 
-FUZZ = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FUZZ

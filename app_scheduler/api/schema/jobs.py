@@ -1,17 +1,17 @@
-"""Each operation: what it needs, takes and answers. Those on blackout windows are beside it."""
+"""The operations on jobs: what each needs, takes and answers."""
 
 from __future__ import annotations
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from app_scheduler.api import bodies, queries
-from app_scheduler.api.schema import examples, shapes
+from app_scheduler.api.schema import examples
 from app_scheduler.api.schema.answers import Operation, answers_of, conflict_of, created
+from app_scheduler.api.schema.shapes import executions
+from app_scheduler.api.schema.shapes import jobs as shapes
 
 _CONFLICT = conflict_of("job")
-_JOB_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The id of a job.")
-_EXECUTION_ID = OpenApiParameter("id", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The id of an execution.")
+_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The id of a job.")
 
 list_jobs: Operation = {
     "operation_id": "listJobs",
@@ -52,13 +52,13 @@ read_job: Operation = {
     "summary": "Read a job",
     "description": "Needs `django_apscheduler.view_djangojob`. What comes back may be sent back with PUT as it is.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "responses": answers_of({200: shapes.Job}, found=True),
     "examples": [examples.answered("A job", examples.JOB)],
 }
 _change: Operation = {
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, queries.ReasonQuery],
+    "parameters": [_ID, queries.ReasonQuery],
     "request": shapes.JobChange,
     "responses": answers_of({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
 }
@@ -91,7 +91,7 @@ delete_job: Operation = {
     "summary": "Delete a job with its history",
     "description": "Needs `django_apscheduler.delete_djangojob`.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, queries.ReasonQuery],
+    "parameters": [_ID, queries.ReasonQuery],
     "responses": answers_of({204: OpenApiResponse(None, "It is deleted.")}, found=True, checked=True),
 }
 run_job: Operation = {
@@ -99,9 +99,9 @@ run_job: Operation = {
     "summary": "Run a job now",
     "description": "Needs `app_scheduler.run_job`. The run is queued beside the schedule, which it does not move.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, created(202, "the execution")],
+    "parameters": [_ID, created(202, "the execution")],
     "request": bodies.ArgumentsBody,
-    "responses": answers_of({202: shapes.QueuedExecution}, body=True, found=True),
+    "responses": answers_of({202: executions.QueuedExecution}, body=True, found=True),
     "examples": [
         examples.asked("With other arguments", {"kwargs": {"days": 7}, "reason": "The disk is full"}),
         examples.answered("Queued", {**examples.QUEUED, "args": [], "kwargs": {"days": 7}}, 202),
@@ -112,7 +112,7 @@ pause_job: Operation = {
     "summary": "Pause a job",
     "description": "Needs `app_scheduler.pause_job`. To pause a paused job changes nothing.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "request": bodies.PauseBody,
     "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
@@ -139,7 +139,7 @@ resume_job: Operation = {
     "summary": "Resume a job",
     "description": "Needs `app_scheduler.pause_job`. To resume a job that is not paused changes nothing.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "request": bodies.ReasonBody,
     "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
@@ -153,7 +153,7 @@ skip_next: Operation = {
     "description": "Needs `app_scheduler.pause_job`. The next tick is the first that would run: not one in a blackout. "
     "It gets the verdict Skipped, and the schedule goes on. Where the job skips one already, nothing changes.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "request": bodies.ReasonBody,
     "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
@@ -175,7 +175,7 @@ unskip_next: Operation = {
     "summary": "Let the tick that a job was to skip run after all",
     "description": "Needs `app_scheduler.pause_job`. Where it skips none, nothing changes.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "request": bodies.ReasonBody,
     "responses": answers_of({200: shapes.Job}, body=True, found=True),
     "examples": [
@@ -188,7 +188,7 @@ read_code: Operation = {
     "summary": "Tell what the code asks of a job, and what was changed",
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "responses": answers_of({200: shapes.Code}, found=True),
     "examples": [examples.answered("A schedule that staff changed", examples.CODE)],
 }
@@ -197,7 +197,7 @@ revert_job: Operation = {
     "summary": "Make a job what the code asks for again",
     "description": "Needs `django_apscheduler.change_djangojob`. Whether the job is paused stays as it is.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID],
+    "parameters": [_ID],
     "request": bodies.RevertBody,
     "responses": answers_of({200: shapes.Job, 409: _CONFLICT}, body=True, found=True),
     "examples": [
@@ -205,22 +205,12 @@ revert_job: Operation = {
         examples.answered("A job", {**examples.JOB, "revision": 2}),
     ],
 }
-list_upcoming: Operation = {
-    "operation_id": "listUpcoming",
-    "summary": "List the jobs that are due in a period",
-    "description": "Needs `django_apscheduler.view_djangojob`. By their first tick. Ticks that are held back, since "
-    "their job is paused or broken, are left out.",
-    "tags": ["jobs"],
-    "parameters": [queries.CalendarQuery],
-    "responses": answers_of({200: shapes.DueJob(many=True)}, checked=True, found=True),
-    "examples": [examples.answered("A job that is due twice", examples.DUE)],
-}
 upcoming_ticks: Operation = {
     "operation_id": "readUpcomingTicks",
     "summary": "Tell a job's next ticks",
     "description": "Needs `django_apscheduler.view_djangojob`.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, queries.UpcomingQuery],
+    "parameters": [_ID, queries.UpcomingQuery],
     "responses": answers_of({200: shapes.Upcoming}, found=True, checked=True),
     "examples": [
         examples.answered(
@@ -248,7 +238,7 @@ explain_job: Operation = {
     "description": "Needs `django_apscheduler.view_djangojob`. One sentence from the execution that stands for the "
     "tick, the state of the job and of the scheduler, or the schedule; also where the job did run.",
     "tags": ["jobs"],
-    "parameters": [_JOB_ID, queries.ExplainQuery],
+    "parameters": [_ID, queries.ExplainQuery],
     "responses": answers_of({200: shapes.Explanation}, found=True, checked=True),
     "examples": [
         examples.answered(
@@ -273,198 +263,4 @@ explain_job: Operation = {
             },
         ),
     ],
-}
-list_executions: Operation = {
-    "operation_id": "listExecutions",
-    "summary": "List executions, the newest first",
-    "description": "Needs `django_apscheduler.view_djangojobexecution`.",
-    "tags": ["executions"],
-    "parameters": [queries.ExecutionQuery],
-    "responses": answers_of({200: shapes.PartOfExecution(many=True)}, checked=True, found=True),
-    "examples": [examples.answered("An execution", examples.EXECUTION)],
-}
-read_execution: Operation = {
-    "operation_id": "readExecution",
-    "summary": "Read an execution",
-    "description": "Needs `django_apscheduler.view_djangojobexecution`.",
-    "tags": ["executions"],
-    "parameters": [_EXECUTION_ID, queries.FieldsQuery],
-    "responses": answers_of({200: shapes.PartOfExecution}, found=True, checked=True),
-    "examples": [examples.answered("An execution", examples.EXECUTION)],
-}
-retry_execution: Operation = {
-    "operation_id": "retryExecution",
-    "summary": "Run an ended execution again",
-    "description": "Needs `app_scheduler.run_job`. It runs with its own arguments, or with those given.",
-    "tags": ["executions"],
-    "parameters": [_EXECUTION_ID, created(202, "the new execution")],
-    "request": bodies.ArgumentsBody,
-    "responses": answers_of({202: shapes.QueuedExecution}, body=True, found=True),
-    "examples": [
-        examples.asked("Why", {"reason": "The server answers again"}),
-        examples.answered("Queued", {**examples.QUEUED, "origin": "retry", "attempt": 2, "retry_of": 4711}, 202),
-    ],
-}
-cancel_execution: Operation = {
-    "operation_id": "cancelExecution",
-    "summary": "Take a queued execution out of the queue",
-    "description": "Needs `app_scheduler.run_job`. One that runs in a thread cannot be stopped from outside.",
-    "tags": ["executions"],
-    "parameters": [_EXECUTION_ID],
-    "request": bodies.ReasonBody,
-    "responses": answers_of({200: shapes.Execution}, body=True, found=True),
-    "examples": [
-        examples.asked("Why", {"reason": "Asked for by mistake"}),
-        examples.answered(
-            "Cancelled",
-            {
-                **examples.EXECUTION,
-                "status": "Cancelled",
-                "reason": "Cancelled by ana: Asked for by mistake.",
-                "started_at": None,
-                "duration": None,
-                "lateness": None,
-                "result": "",
-            },
-        ),
-    ],
-}
-acknowledge_execution: Operation = {
-    "operation_id": "acknowledgeExecution",
-    "summary": "Note that somebody has seen a failure",
-    "description": "Needs `django_apscheduler.change_djangojobexecution`. One that is noted already stays as it is.",
-    "tags": ["executions"],
-    "parameters": [_EXECUTION_ID],
-    "request": bodies.NoteBody,
-    "responses": answers_of({200: shapes.Execution}, body=True, found=True),
-    "examples": [
-        examples.asked("What was found out", {"note": "The certificate had expired"}),
-        examples.answered(
-            "Acknowledged",
-            {
-                **examples.EXECUTION,
-                "status": "Error!",
-                "result": "",
-                "exception": "SSLError: certificate has expired",
-                "traceback": "Traceback (most recent call last): …",
-                "acknowledged": {
-                    "by": "ana",
-                    "at": "2026-11-30T09:00:00+11:00",
-                    "note": "The certificate had expired",
-                },
-            },
-        ),
-    ],
-}
-list_functions: Operation = {
-    "operation_id": "listFunctions",
-    "summary": "List the functions that may be scheduled",
-    "description": "Needs `django_apscheduler.view_djangojob`.",
-    "tags": ["functions"],
-    "parameters": [queries.FunctionQuery],
-    "responses": answers_of({200: shapes.Function(many=True)}, checked=True, found=True),
-    "examples": [
-        examples.answered(
-            "A function",
-            {
-                "name": "app_scheduler.jobs.delete_old_executions",
-                "summary": "Delete executions that are older than some days.",
-                "description": "",
-                "app": "app_scheduler",
-                "is_async": False,
-                "parameters": [
-                    {
-                        "name": "days",
-                        "kind": "positional or keyword",
-                        "type": "whole number",
-                        "schema": {"type": "integer"},
-                        "required": False,
-                        "help": "How old.",
-                        "choices": [],
-                        "secret": False,
-                        "default": 30,
-                    }
-                ],
-                "var_positional": None,
-                "var_keyword": None,
-            },
-        )
-    ],
-}
-preview_trigger: Operation = {
-    "operation_id": "previewTrigger",
-    "summary": "Tell what a trigger means",
-    "description": "Needs `django_apscheduler.view_djangojob`. Nothing is stored.",
-    "tags": ["triggers"],
-    "request": shapes.PreviewRequest,
-    "responses": answers_of({200: shapes.Preview}, body=True),
-    "examples": [
-        examples.asked("An expression", {"trigger": "0 3 * * mon-fri in Australia/Sydney", "count": 2}),
-        examples.asked(
-            "A document",
-            {"trigger": {"type": "interval", "hours": 6}, "count": 4, "after": "2026-12-01T00:00:00+11:00"},
-        ),
-        examples.answered("What it means", examples.PREVIEW),
-    ],
-}
-_scheduler: Operation = {
-    "tags": ["scheduler"],
-    "examples": [
-        examples.answered(
-            "Alive",
-            {
-                "alive": True,
-                "paused": False,
-                "paused_at": None,
-                "paused_by": "",
-                "pause_reason": "",
-                "leader": {
-                    "id": "console-1:4242",
-                    "host": "console-1",
-                    "pid": 4242,
-                    "role": "leader",
-                    "started_at": "2026-11-30T01:00:00+11:00",
-                    "heartbeat": "2026-11-30T09:00:00+11:00",
-                    "slots": 10,
-                    "busy": 1,
-                    "version": "APScheduler 3.11.3",
-                    "last_error": "",
-                },
-                "standbys": [],
-                "heartbeat_age": 0.8,
-                "led_since": "2026-11-30T01:00:01+11:00",
-                "down_since": None,
-                "slots": 10,
-                "busy": 1,
-                "queued": 0,
-                "due": 0,
-                "next_run_time": "2026-12-01T03:00:00+11:00",
-                "jobs": {"scheduled": 12, "paused": 1, "finished": 3, "broken": 0},
-            },
-        )
-    ],
-}
-read_scheduler: Operation = {
-    **_scheduler,
-    "operation_id": "readScheduler",
-    "summary": "Tell whether the scheduler is alive, who leads and what waits",
-    "description": "Needs `django_apscheduler.view_djangojob`.",
-    "responses": answers_of({200: shapes.Scheduler}),
-}
-pause_scheduler: Operation = {
-    **_scheduler,
-    "operation_id": "pauseScheduler",
-    "summary": "Pause all scheduling",
-    "description": "Needs `app_scheduler.pause_job`. Runs that are asked for still start.",
-    "request": bodies.ReasonBody,
-    "responses": answers_of({200: shapes.Scheduler}, body=True),
-    "examples": [examples.asked("Why", {"reason": "Migration of the database"}), *_scheduler["examples"]],
-}
-resume_scheduler: Operation = {
-    **_scheduler,
-    "operation_id": "resumeScheduler",
-    "summary": "Resume all scheduling",
-    "description": "Needs `app_scheduler.pause_job`.",
-    "request": None,
-    "responses": answers_of({200: shapes.Scheduler}, body=True),
 }
