@@ -19,4 +19,4 @@ for _model, _singular, _plural in (
 ):
     _model._meta.verbose_name, _model._meta.verbose_name_plural = _singular, _plural
 
-from app_scheduler.admin import blackouts, executions, failures, jobs  # noqa: E402, F401  # they register themselves, after the stock ones went
+from app_scheduler.admin import blackouts, executions, failures, groups, instances, jobs  # noqa: E402, F401  # they register themselves, after the stock ones went

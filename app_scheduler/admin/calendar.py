@@ -83,7 +83,7 @@ class JobCalendar(JobAdminBase):
             _("Calendar"),
             view=view,
             asked=asked,
-            live=live_bar(),
+            live=live_bar(request),
             functions=JobSpec.objects.order_by("function").values_list("function", flat=True).distinct(),
             tags=JobSpec.objects.tag_names(),
             states=[(state.value, state.label) for state in JobState if state != JobState.FINISHED],

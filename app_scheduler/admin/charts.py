@@ -17,6 +17,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from app_scheduler.admin.columns import Cell, duration_words, span_words
+from app_scheduler.admin.drawing import percent
 from app_scheduler.admin.strips import SHORTEST, RunWords, count_words, look_of
 from app_scheduler.models import JobDay
 from app_scheduler.services import Outcome, Run
@@ -68,11 +69,6 @@ class Scale:
 
 def _round_length(seconds: float) -> str:
     return span_words(seconds) if seconds >= 1 else duration_words(seconds)
-
-
-def percent(value: float) -> str:
-    # Not in the reader's language: it is for the browser.
-    return f"{value:.2f}%"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django_apscheduler.models import DjangoJobExecution
 
+from app_scheduler.admin.base import QuickCheckboxes
 from app_scheduler.transfer.streams import Row, Value, csv_of, workbook_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _COLUMNS: dict[str, tuple[str, int]] = {
 }
 
 
-class ExecutionExport(_ModelAdmin):
+class ExecutionExport(QuickCheckboxes, _ModelAdmin):
     """What the admin of executions sends as files."""
 
     def get_urls(self) -> list[URLPattern]:

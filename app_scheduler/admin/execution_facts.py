@@ -14,6 +14,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 from django_apscheduler.models import DjangoJobExecution
 
+from app_scheduler import services
 from app_scheduler.admin import columns
 from app_scheduler.admin.execution_progress import Progress
 from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
@@ -139,16 +140,14 @@ class Facts:
 
     @property
     def progress(self) -> Progress | None:
-        detail = self.detail
-        if detail is None or detail.progress_done is None:
+        if self.detail is None:
             return None
-        return Progress(
-            detail.progress_done,
-            detail.progress_total or 0,
-            detail.progress_message,
-            detail.progress_rate,
-            None if detail.progress_at is None or not self.is_on_the_way else between(detail.progress_at, self.now),
-        )
+        return Progress.of(self.detail, self.now, is_on_the_way=self.is_on_the_way)
+
+    @property
+    def is_ended_from_outside(self) -> bool:
+        """Whether its executor ends what somebody cancels, whatever it does."""
+        return self.spec is not None and services.ends_from_outside(self.spec.executor)
 
     @property
     def where(self) -> str:

@@ -19,6 +19,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler.admin.filters import SelectFilter
 from app_scheduler.models import FAILURES, ExecutionOrigin, JobSpec, Status
+from app_scheduler.registry import registry
 
 FAILED = "failures"
 #: More jobs than this are too many to choose from; then one types.
@@ -69,6 +70,19 @@ class OriginFilter(AliasedFilter):
 
     def narrow(self, queryset: Executions, value: str) -> Executions:
         return queryset.filter(detail__origin=value)
+
+
+class FunctionFilter(AliasedFilter):
+    """The executions of the jobs that call a function: found by the jobs' ids, for which there is an index."""
+
+    title = _("function")
+    parameter_name = "function"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, name) for name in sorted(registry.names())]
+
+    def narrow(self, queryset: Executions, value: str) -> Executions:
+        return queryset.filter(job_id__in=JobSpec.objects.filter(function=value).order_by().values("job_id"))
 
 
 class FaultFilter(AliasedFilter):

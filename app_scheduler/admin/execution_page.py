@@ -14,16 +14,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
+from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django_apscheduler.models import DjangoJobExecution
 
-from app_scheduler import documents, logs, tracebacks, triggers
+from app_scheduler import documents, logs, services, tracebacks, triggers
 from app_scheduler.admin import columns
 from app_scheduler.admin.execution_facts import Facts
 from app_scheduler.admin.execution_story import Step, lower_first, sentence, steps, what_comes_next
-from app_scheduler.models import ExecutionDetail, Status
+from app_scheduler.admin.failure_page import elsewhere
+from app_scheduler.admin.failure_rows import failure_url
+from app_scheduler.models import ExecutionDetail, FailureGroup, Status
 from app_scheduler.registry import registry
 
 #: More failures like this one are not counted.
@@ -36,13 +40,18 @@ UNFOLDED_LINES = 8
 
 @dataclass(slots=True)
 class Fault:
-    """The exception of a failure. ``alike`` is how many failures are like it, itself included."""
+    """The exception of a failure. ``alike`` is how many failures are like it, itself included.
+
+    ``alike_url`` leads to its group in the inbox, ``elsewhere`` to those of other jobs that fail alike.
+    """
 
     headline: str
     traceback: tracebacks.Traceback | None
     raw: str
     fingerprint: str = ""
     alike: int = 0
+    alike_url: str = ""
+    elsewhere: list[tuple[columns.Link, int]] = field(default_factory=list)
 
     @property
     def alike_words(self) -> str:
@@ -59,12 +68,24 @@ def fault(facts: Facts) -> Fault | None:
     if not raw and not execution.exception:
         return None
     fingerprint = facts.detail.fingerprint if facts.detail else ""
-    alike = 0
+    alike, alike_url = 0, ""
+    others: list[tuple[columns.Link, int]] = []
     if fingerprint:
+        job_id = execution.job_id
+        alike_url, others = _group_url(job_id, fingerprint), elsewhere(job_id, fingerprint)
         alike = ExecutionDetail.objects.alike(fingerprint).order_by().values("pk")[: MAX_ALIKE + 1].count()
     parsed = tracebacks.parse(raw, base=str(getattr(settings, "BASE_DIR", ""))) if raw.strip() else None
     headline = facts.exception_line or _last_line(raw)
-    return Fault(headline, parsed, raw or str(execution.exception), fingerprint, alike)
+    return Fault(headline, parsed, raw or str(execution.exception), fingerprint, alike, alike_url, others)
+
+
+def _group_url(job_id: str, fingerprint: str) -> str:
+    """Return the address of the group of failures, or of the list of those alike where no group is kept any more."""
+    group = FailureGroup.objects.filter(job_id=job_id, fingerprint=fingerprint).values_list("pk", flat=True).first()
+    if group is not None:
+        return failure_url("change", group)
+    executions = reverse("admin:django_apscheduler_djangojobexecution_changelist")
+    return f"{executions}?{urlencode({'detail__fingerprint': fingerprint})}"
 
 
 def _last_line(text: str) -> str:
@@ -201,14 +222,19 @@ class Attempt:
         """“Mon 23 Nov 08:00, failed after 2.28 s, attempt 1 of 3”."""
         clock = columns.short_time(self.facts.due.astimezone(self.facts.zone), self.facts.now)
         # A reason may be long, and the link leads to it.
-        said = self.facts.pill.label.lower() if self.facts.reason else lower_first(sentence(self.facts)).rstrip(".")
+        said = (
+            self.facts.pill.label.lower() if self.facts.short_reason else lower_first(sentence(self.facts)).rstrip(".")
+        )
         return f"{clock}, {said}"
 
 
 @dataclass(slots=True)
 class Attempts:
+    """The attempts before and after one; ``first_url`` leads to the first, where it is not among those before."""
+
     earlier: list[Attempt]
     later: list[Attempt]
+    first_url: str = ""
 
 
 def attempts(facts: Facts) -> Attempts:
@@ -230,7 +256,10 @@ def attempts(facts: Facts) -> Attempts:
         level = [row.pk for row in rows if row.pk not in seen]
         seen.update(level)
         later += [_attempt(row, facts) for row in rows if row.pk in level]
-    return Attempts(earlier, later[:MAX_ATTEMPTS])
+    first_url = ""
+    if wanted is not None and wanted not in seen and len(earlier) == MAX_ATTEMPTS:
+        first_url = columns.execution_url(services.first_attempts([facts.execution.pk])[facts.execution.pk])
+    return Attempts(earlier, later[:MAX_ATTEMPTS], first_url)
 
 
 def _others() -> QuerySet[Any]:
@@ -243,7 +272,7 @@ def _attempt(execution: DjangoJobExecution, facts: Facts) -> Attempt:
 
 
 def what_it_waits_for(facts: Facts) -> str:
-    """Return why a queued execution does not start, where it is its own job that is busy."""
+    """Return why a queued execution does not start, where its own job or its concurrency group is busy."""
     available = facts.detail.available_at if facts.detail else None
     if facts.status != Status.QUEUED or facts.spec is None or available is None or available > facts.now:
         return ""
@@ -251,12 +280,24 @@ def what_it_waits_for(facts: Facts) -> str:
     limit = facts.spec.max_instances
     first = list(running.order_by("started_at").values_list("execution_id", flat=True)[:limit])
     if not first or len(first) < limit:
-        return ""
+        return _group_words(facts.spec.concurrency_group)
     return ngettext(
         "At most %(limit)d run of this job at a time, and execution %(pk)d is still running.",
         "At most %(limit)d runs of this job at a time, and execution %(pk)d is the oldest that is still running.",
         limit,
     ) % {"limit": limit, "pk": first[0]}
+
+
+def _group_words(group: str) -> str:
+    """Return that the slots of a group are taken, or "" where there is no group or a slot is free."""
+    slots, holders = services.holders_of(group) if group else (1, [])
+    if len(holders) < slots:
+        return ""
+    return ngettext(
+        "The group “%(group)s” has %(slots)d slot, and execution %(pk)d holds it.",
+        "The group “%(group)s” has %(slots)d slots, and execution %(pk)d is the oldest that holds one.",
+        slots,
+    ) % {"group": group, "slots": slots, "pk": holders[0]}
 
 
 @dataclass(slots=True)
@@ -342,6 +383,12 @@ class Page:
     def can_run_again(self) -> bool:
         """Whether it has ended and its job has a function to run: one that django-apscheduler made may have none."""
         return not self.facts.is_on_the_way and self.spec is not None and registry.find(self.spec.function) is not None
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether it is still to end, and nobody has cancelled it yet."""
+        detail = self.detail
+        return self.facts.is_on_the_way and detail is not None and detail.cancel_asked_at is None
 
     @property
     def is_function_gone(self) -> bool:

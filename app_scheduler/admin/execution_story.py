@@ -60,6 +60,12 @@ def _cancelled(facts: Facts) -> str:
 
 def _queued(facts: Facts) -> str:
     available = facts.detail.available_at if facts.detail else None
+    sent = facts.detail.sent_at if facts.detail else None
+    if sent is not None:
+        clock = sent.astimezone(facts.zone).strftime("%H:%M:%S")
+        span = columns.duration_words(between(sent, facts.now))
+        said = gettext("Queued: sent to the workers at %(clock)s; for %(span)s none of them has begun it.")
+        return said % {"clock": clock, "span": span}
     if available is not None and available > facts.now:
         return gettext("Queued: starts in %(span)s.") % {"span": columns.span_words(between(facts.now, available))}
     since = available or (facts.detail.queued_at if facts.detail else None) or facts.due
@@ -72,7 +78,25 @@ def _running(facts: Facts) -> str:
     said = _took(facts, gettext("Running for %(span)s"), gettext("Running"))
     if facts.where:
         said = gettext("%(running)s on %(where)s") % {"running": said, "where": facts.where}
-    return _clauses(said, facts.attempt_words)
+    return _with_reason(_clauses(said, facts.attempt_words), _cancel_words(facts))
+
+
+def _cancel_words(facts: Facts) -> str:
+    """Return who has cancelled a run that goes on, and when it will end; "" where nobody has."""
+    detail = facts.detail
+    if detail is None or detail.cancel_asked_at is None:
+        return ""
+    span = columns.span_words(between(detail.cancel_asked_at, facts.now))
+    if detail.cancel_asked_by is None:
+        said = gettext("A program cancelled it %(span)s ago") % {"span": span}
+    else:
+        who = detail.cancel_asked_by.get_username()
+        said = gettext("%(who)s cancelled it %(span)s ago") % {"who": who, "span": span}
+    if detail.cancel_reason:
+        said = gettext("%(cancelled)s: “%(reason)s”") % {"cancelled": said, "reason": detail.cancel_reason}
+    ends = facts.is_ended_from_outside
+    until = gettext("It is ended within seconds.") if ends else gettext("It ends when its function looks.")
+    return f"{_sentence_of(said)} {until}"
 
 
 _SENTENCES: Mapping[str, Callable[[Facts], str]] = {

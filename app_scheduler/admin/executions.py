@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -22,7 +22,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.text import smart_split, unescape_string_literal
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_apscheduler.models import DjangoJob, DjangoJobExecution
@@ -35,6 +34,7 @@ from app_scheduler.admin.execution_export import ExecutionExport
 from app_scheduler.admin.execution_facts import Facts, asked_by, took_words
 from app_scheduler.admin.execution_filters import (
     FaultFilter,
+    FunctionFilter,
     JobFilter,
     OriginFilter,
     StatusFilter,
@@ -42,6 +42,7 @@ from app_scheduler.admin.execution_filters import (
 )
 from app_scheduler.admin.execution_page import Page, stored_arguments
 from app_scheduler.admin.failure_filters import OpenSinceFilter
+from app_scheduler.admin.lists import may_post
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.paging import BoundedPaginator
 from app_scheduler.admin.refresh import LiveChangeList, is_look, regions, regions_of_list
@@ -96,7 +97,7 @@ PAGE_UNUSED = ("job__job_state", "job__spec__code_document")
 class ExecutionAdmin(ExecutionExport):
     list_display = ("due", "job_name", "verdict", "outcome", "late", "took", "asked")
     list_display_links = ("due",)
-    list_filter = (OpenSinceFilter, FaultFilter, JobFilter, StatusFilter, OriginFilter)
+    list_filter = (OpenSinceFilter, FaultFilter, JobFilter, FunctionFilter, StatusFilter, OriginFilter)
     list_per_page = 50
     ordering = ("-run_time",)
     # By anything else, the database would sort the whole history.
@@ -137,9 +138,7 @@ class ExecutionAdmin(ExecutionExport):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find each word or quoted phrase. Which jobs it means is asked of the jobs once, not of each execution."""
-        for word in smart_split(search_term.replace("\x00", "")):
-            if len(word) > 1 and word[0] in "'\"" and word[0] == word[-1]:
-                word = unescape_string_literal(word)
+        for word in services.words_of(search_term.replace("\x00", "")):
             jobs = DjangoJob.objects.filter(Q(id__icontains=word) | Q(spec__name__icontains=word)).order_by()
             texts = Q(exception__icontains=word) | Q(detail__reason__icontains=word)
             queryset = queryset.filter(texts | Q(job_id__in=jobs.values("id")))
@@ -149,18 +148,13 @@ class ExecutionAdmin(ExecutionExport):
         return ExecutionChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "POST" and not self._may_post(request):
+        if request.method == "POST" and not may_post(self, request):
             raise PermissionDenied
         context = {"title": gettext("Executions"), **(extra_context or {})}
         if request.method == "GET" and self.has_view_permission(request):
-            context["live"] = live_bar()
+            context["live"] = live_bar(request)
         page = super().changelist_view(request, context)
         return regions_of_list(request, page, f"{TEMPLATES}/live_list.html") if is_look(request) else page
-
-    def _may_post(self, request: HttpRequest) -> bool:
-        """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
-        allowed = self.get_actions(request)
-        return bool(allowed) and all(action in allowed for action in request.POST.getlist("action") if action)
 
     @admin.display(description=_("due"), ordering="run_time")
     def due(self, execution: DjangoJobExecution) -> str:
@@ -223,10 +217,10 @@ class ExecutionAdmin(ExecutionExport):
             **self._context(request, page),
             "may_run": may_run,
             "can_retry": may_run and page.can_run_again,
-            "can_cancel": may_run and page.facts.status == Status.QUEUED,
+            "can_cancel": may_run and page.can_be_cancelled,
             "can_delete": self.has_delete_permission(request, execution),
             # Why a queued one waits is often said best by the state of the scheduler.
-            "live": live_bar() if page.facts.status == Status.QUEUED else None,
+            "live": live_bar(request) if page.facts.status == Status.QUEUED else None,
             **(extra_context or {}),
         }
         if is_look(request):
@@ -238,7 +232,7 @@ class ExecutionAdmin(ExecutionExport):
         return self._act(request, object_id, self._retry)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Take the execution out of the queue."""
+        """Take the execution out of the queue, or have it end."""
         return self._act(request, object_id, self._cancel)
 
     def retry_with_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -296,8 +290,16 @@ class ExecutionAdmin(ExecutionExport):
         return HttpResponseRedirect(columns.execution_url(new_id))
 
     def _cancel(self, request: HttpRequest, pk: int) -> HttpResponse:
-        services.cancel_execution(pk, _actor(request))
-        self.message_user(request, gettext("Cancelled: it will not start."), messages.SUCCESS)
+        if services.cancel_execution(pk, _actor(request)):
+            self.message_user(request, gettext("Cancelled: it will not start."), messages.SUCCESS)
+        elif services.ends_from_outside(services.get_execution(pk).job.spec.executor):
+            self.message_user(request, gettext("Cancelled: it is ended within seconds."), messages.SUCCESS)
+        else:
+            text = gettext(
+                "Cancelled: it runs in a thread, which nobody can stop, and ends when its function looks whether it is"
+                " cancelled."
+            )
+            self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(columns.execution_url(pk))
 
     def _find(self, request: HttpRequest, object_id: str) -> DjangoJobExecution | None:
@@ -308,7 +310,7 @@ class ExecutionAdmin(ExecutionExport):
         if found is None:
             return None
         whole: QuerySet[Any] = DjangoJobExecution.objects.select_related(
-            "job__spec", "detail__requested_by", "detail__acknowledged_by"
+            "job__spec", "detail__requested_by", "detail__acknowledged_by", "detail__cancel_asked_by"
         )
         return whole.defer(*PAGE_UNUSED).filter(pk=found.pk).first()
 
@@ -341,7 +343,7 @@ class ExecutionAdmin(ExecutionExport):
             text = ngettext("%(number)s execution is queued again.", "%(number)s executions are queued again.", done)
             self.message_user(request, text % {"number": _number(done)}, messages.SUCCESS)
 
-    @admin.action(description=_("Cancel the selected queued executions"), permissions=["run"])
+    @admin.action(description=_("Cancel the selected executions"), permissions=["run"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         done = self._for_each(request, queryset, partial(services.cancel_execution, actor=_actor(request)))
         if done:
@@ -407,10 +409,6 @@ class ExecutionChangeList(LiveChangeList):
     def workbook_rows(self) -> str:
         """Return how many executions a workbook holds."""
         return _number(MAX_ROWS)
-
-    def first_page(self) -> str:
-        """Return the address of the list as it is, from its beginning."""
-        return str(self.get_query_string(remove=[PAGE_VAR])) or "?"
 
     def kept_parameters(self) -> list[tuple[str, str]]:
         """Return what a new search keeps of the address: the order and the dates."""

@@ -58,7 +58,7 @@ class FailureTagFilter(SelectFilter):
         return bool(self.lookup_choices or self.value())
 
     def narrow(self, queryset: Any, value: str) -> Any:
-        return queryset.filter(job_id__in=JobSpec.objects.with_tag(value).values("job_id"))
+        return services.tagged_failures(queryset, value)
 
 
 class OpenSinceFilter(AliasedFilter):

@@ -108,9 +108,9 @@ def attempts(row: FailureRow) -> list[Attempt]:
     return made
 
 
-def elsewhere(group: FailureGroup) -> list[tuple[Link, int]]:
-    """Return other jobs that fail with the same fault, and how many failures of each are open."""
-    same = FailureGroup.objects.filter(fingerprint=group.fingerprint, open_count__gt=0).exclude(pk=group.pk)
+def elsewhere(job_id: str, fingerprint: str) -> list[tuple[Link, int]]:
+    """Return other jobs that fail with a job's fault, and how many failures of each are open."""
+    same = FailureGroup.objects.filter(fingerprint=fingerprint, open_count__gt=0).exclude(job_id=job_id)
     rows = same.order_by("-last_seen").values_list("pk", "job_id", "job__spec__name", "open_count")[:OTHERS]
     return [(Link(failure_url("change", pk), name or job_id), number) for pk, job_id, name, number in rows]
 

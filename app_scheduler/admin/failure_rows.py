@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -239,10 +238,6 @@ def rows_of(groups: Sequence[FailureGroup], may: Mapping[str, bool]) -> list[Fai
     now = timezone.now()
     counts, before = services.counts_by_age(groups, now), services.came_before(groups)
     return [FailureRow(each, now, counts=counts[each.pk], before=before[each.pk], may=may) for each in groups]
-
-
-def cell(group: Any, name: str) -> SafeString:
-    return mark_safe(get_template(f"{TEMPLATES}/cells/{name}.html").render({"row": group.row}))
 
 
 def to_the_minute(value: datetime | None, now: datetime) -> Moment | None:

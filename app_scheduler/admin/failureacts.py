@@ -22,6 +22,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
+from app_scheduler.admin.base import QuickCheckboxes
 from app_scheduler.admin.columns import short_time
 from app_scheduler.admin.failure_rows import NAME, TEMPLATES, FailureRow, failure_url, grouped
 from app_scheduler.exceptions import ConsoleError, FailureNotFound, InvalidInput
@@ -117,7 +118,7 @@ ACTS = {
 }
 
 
-class FailureActs(_ModelAdmin):
+class FailureActs(QuickCheckboxes, _ModelAdmin):
     """Acknowledge, snooze, open again and retry, one group or many."""
 
     actions = ("acknowledge_selected", "snooze_selected", "retry_selected", "reopen_selected")

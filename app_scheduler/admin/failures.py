@@ -7,26 +7,30 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.text import smart_split, unescape_string_literal
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
+from app_scheduler.admin.arrivals import failures_since, number_of
 from app_scheduler.admin.base import drop_nul
 from app_scheduler.admin.columns import Link
 from app_scheduler.admin.execution_filters import JobFilter
 from app_scheduler.admin.failure_filters import ALL, FailureStateFilter, FailureTagFilter
 from app_scheduler.admin.failure_page import acts_on, attempts, elsewhere, excerpt
-from app_scheduler.admin.failure_rows import TEMPLATES, FailureRow, cell, failure_url, grouped, rows_of
+from app_scheduler.admin.failure_rows import TEMPLATES, FailureRow, failure_url, grouped, rows_of
 from app_scheduler.admin.failureacts import FailureActs
+from app_scheduler.admin.lists import cell, chosen, may_post
 from app_scheduler.admin.live import live_bar
+from app_scheduler.admin.refresh import LiveChangeList, is_look, regions_of_list
 from app_scheduler.models import FailureGroup
 from app_scheduler.services import FailureState
 
+#: What of the inbox refreshes itself.
+LIVE_LIST = f"{TEMPLATES}/live_list.html"
 #: Acknowledged failures below the open ones; the others are behind their tab.
 ACKNOWLEDGED = 10
 
@@ -38,7 +42,8 @@ class FailureAdmin(FailureActs):
     list_display_links = None
     list_filter = (FailureStateFilter, JobFilter, FailureTagFilter)
     list_per_page = 25
-    search_fields = ("job__id", "job__spec__name", "exception", "place")
+    list_select_related = ("job__spec", "acknowledged_by", "snoozed_by")
+    search_fields = services.FAILURE_SEARCH
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     change_list_template = f"{TEMPLATES}/change_list.html"
@@ -52,7 +57,7 @@ class FailureAdmin(FailureActs):
 
     @admin.display(description=_("Job and error"), ordering="job__spec__name")
     def fault_cell(self, group: Any) -> SafeString:
-        return cell(group, "fault")
+        return cell(TEMPLATES, "fault", group.row)
 
     @admin.display(description=_("1 h"))
     def h1(self, group: Any) -> SafeString:
@@ -76,27 +81,27 @@ class FailureAdmin(FailureActs):
 
     @admin.display(description=_("First seen"), ordering="opened_at")
     def first_cell(self, group: Any) -> SafeString:
-        return cell(group, "first")
+        return cell(TEMPLATES, "first", group.row)
 
     @admin.display(description=_("Last seen"), ordering="last_seen")
     def last_cell(self, group: Any) -> SafeString:
-        return cell(group, "last")
+        return cell(TEMPLATES, "last", group.row)
 
     @admin.display(description=_("Seen"), ordering="last_seen")
     def seen_cell(self, group: Any) -> SafeString:
-        return cell(group, "seen")
+        return cell(TEMPLATES, "seen", group.row)
 
     @admin.display(description=_("What was noted"), ordering="acknowledged_at")
     def noted_cell(self, group: Any) -> SafeString:
-        return cell(group, "noted")
+        return cell(TEMPLATES, "noted", group.row)
 
     @admin.display(description=_("Since then"))
     def recovered_cell(self, group: Any) -> SafeString:
-        return cell(group, "recovered")
+        return cell(TEMPLATES, "recovered", group.row)
 
     @admin.display(description=_("Act"))
     def acts_cell(self, group: Any) -> SafeString:
-        return cell(group, "acts")
+        return cell(TEMPLATES, "acts", group.row)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the latest first: what failed last, or what was acknowledged last."""
@@ -121,27 +126,21 @@ class FailureAdmin(FailureActs):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find each word or quoted phrase in any of the fields."""
-        for word in smart_split(search_term):
-            if len(word) > 1 and word[0] in "'\"" and word[0] == word[-1]:
-                word = unescape_string_literal(word)
-            found = Q()
-            for name in self.search_fields:
-                found |= Q(**{f"{name}__icontains": word})
-            queryset = queryset.filter(found)
-        return queryset, False
+        return services.search_failures(queryset, search_term), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         drop_nul(request)
-        if request.method == "POST" and not self._may_post(request):
+        if request.method == "POST" and not may_post(self, request):
             raise PermissionDenied
         context = {"title": _("Failures"), **self.permissions(request), **(extra_context or {})}
         if request.method == "GET" and self.has_view_permission(request):
             counts = services.count_failures(timezone.now())
-            context |= {"live": live_bar(), "counts": counts, "open_failures": grouped(counts[FailureState.OPEN])}
-            context["has_open"] = counts[FailureState.OPEN] > 0
-            if not request.GET and counts[FailureState.ACKNOWLEDGED]:
+            context |= {"live": live_bar(request), "counts": counts, "has_open": counts[FailureState.OPEN] > 0}
+            context["open_failures"] = grouped(counts[FailureState.OPEN])
+            if not is_look(request) and not request.GET and counts[FailureState.ACKNOWLEDGED]:
                 context["acknowledged"] = self._acknowledged(request)
-        return super().changelist_view(request, context)
+        page = super().changelist_view(request, context)
+        return regions_of_list(request, page, LIVE_LIST) if is_look(request) else page
 
     def _acknowledged(self, request: HttpRequest) -> list[FailureRow]:
         """Return what was acknowledged last, as the section below the open failures shows it."""
@@ -149,11 +148,6 @@ class FailureAdmin(FailureActs):
         found = services.failure_groups(FailureState.ACKNOWLEDGED, now).order_by("-acknowledged_at", "pk")
         may = self.permissions(request)
         return [FailureRow(group, now, may=may) for group in found[:ACKNOWLEDGED]]
-
-    def _may_post(self, request: HttpRequest) -> bool:
-        """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
-        allowed = self.get_actions(request)
-        return bool(allowed) and all(action in allowed for action in request.POST.getlist("action") if action)
 
     # --- one failure ----------------------------------------------------------------------------------------------
 
@@ -174,7 +168,7 @@ class FailureAdmin(FailureActs):
             row=row,
             excerpt=excerpt(group),
             attempts=attempts(row),
-            elsewhere=elsewhere(group),
+            elsewhere=elsewhere(group.job_id, group.fingerprint),
             acts=acts_on(group),
         )
 
@@ -189,16 +183,21 @@ class FailureAdmin(FailureActs):
         return HttpResponseRedirect(f"{failure_url('change', group.pk)}#jc-history")
 
 
-class FailureChangeList(ChangeList):
-    """Django's list, with the rows of a page seen at one moment."""
+class FailureChangeList(LiveChangeList):
+    """Django's list, with the rows of a page seen at one moment, and how many have come since it was opened."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        self.arrivals = failures_since(request, self.queryset, timezone.now())
         groups: list[Any] = list(self.result_list)
         model_admin: Any = self.model_admin
         for row in rows_of(groups, model_admin.permissions(request)):
-            row.group.row = row  # type: ignore[attr-defined]
+            group: Any = row.group
+            group.row = row
         self.result_list = groups  # the template needs an iterable with a length
+
+    def rows_of(self, queryset: QuerySet[Any], named: list[str]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=[pk for each in named if (pk := number_of(each)) is not None])
 
     @property
     def state(self) -> str:
@@ -207,8 +206,7 @@ class FailureChangeList(ChangeList):
 
     def is_filtered(self) -> bool:
         """Say whether anything but the tab narrows the list."""
-        others = (spec for spec in self.filter_specs if not isinstance(spec, FailureStateFilter))
-        return bool(self.query) or any(spec.value() for spec in others)  # type: ignore[attr-defined]
+        return bool(self.query) or any(not isinstance(spec, FailureStateFilter) for spec in chosen(self))
 
     def tabs(self) -> list[tuple[str, Link, bool]]:
         """Return the state, the link and whether it is the one that is shown, of each tab."""

@@ -9,11 +9,12 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from app_scheduler import services
-from app_scheduler.models import FAILURES, JobSpec, JobState, Status
+from app_scheduler.models import JobSpec, JobState, Status
 
 #: What a job is, beside its state: its last run failed, no scheduler has adopted it yet, staff changed it from code.
 FAILING = "failing"
@@ -117,8 +118,8 @@ class OutcomeFilter(SelectFilter):
 
 
 def failing() -> Q:
-    """Return the condition of jobs that are to run again although they failed the last time."""
-    return Q(spec__state=JobState.SCHEDULED, spec__last_status__in=FAILURES)
+    """Return the condition of jobs that fail, by the rule of ``services``."""
+    return services.failing_at(timezone.now(), "spec__")
 
 
 #: In the order in which they are shown.

@@ -293,7 +293,7 @@ class JobActs(JobAdminBase):
                 self.say(request, gettext("Everything was paused already."), level=messages.WARNING)
             return self.back_to_list(request)
         scheduled = JobSpec.objects.filter(state=JobState.SCHEDULED).count()
-        context = {"form": form, "live": live_bar(), "scheduled": scheduled, "back_url": self.list_url(request)}
+        context = {"form": form, "live": live_bar(request), "scheduled": scheduled, "back_url": self.list_url(request)}
         return self.page(request, "pause_all.html", _("Pause everything"), **context)
 
     def resume_all_view(self, request: HttpRequest) -> HttpResponse:
@@ -304,7 +304,7 @@ class JobActs(JobAdminBase):
             else:
                 self.say(request, gettext("Nothing was paused as a whole."), level=messages.WARNING)
             return self.back_to_list(request)
-        context = {"live": live_bar(), "back_url": self.list_url(request)}
+        context = {"live": live_bar(request), "back_url": self.list_url(request)}
         return self.page(request, "resume_all.html", _("Resume everything"), **context)
 
 

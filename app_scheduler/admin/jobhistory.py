@@ -8,14 +8,14 @@ from datetime import date, datetime, tzinfo
 from typing import Any
 
 from django.utils.formats import number_format
-from django.utils.http import urlencode
 from django.utils.timezone import now as utc_now
 from django.utils.translation import gettext, ngettext
 
 from app_scheduler import services
 from app_scheduler.admin.charts import DayChart, RunChart, day_chart, run_chart
-from app_scheduler.admin.columns import Moment, Pill, duration_words, execution_url, moment, status_pill
-from app_scheduler.admin.strips import RunWords, StripView, executions_url, percent_words, strip_view, ticks_words
+from app_scheduler.admin.columns import Moment, Pill, duration_words, execution_url, moment, share_words, status_pill
+from app_scheduler.admin.failure_rows import failure_url
+from app_scheduler.admin.strips import RunWords, StripView, run_words, strip_view, ticks_words
 from app_scheduler.models import FailureGroup, JobDay
 from app_scheduler.services import Run
 
@@ -48,7 +48,6 @@ class OpenFault:
     first: Moment | None
     last: Moment | None
     url: str
-    all_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,15 @@ class JobHistory:
     longer: str
 
 
-def job_history(job_id: str, name: str, zone: tzinfo, *, may_view: bool) -> JobHistory:
-    """Return a job's past, in two queries."""
+def job_history(job_id: str, name: str, zone: tzinfo, *, may_view: bool, charts: bool = True) -> JobHistory:
+    """Return a job's past, in two queries; without its days and its charts in one."""
     now = utc_now()
-    runs, days = services.runs_of(job_id), services.days_of(job_id)
-    words = RunWords(now)
+    runs, days = services.runs_of(job_id), services.days_of(job_id) if charts else []
+    words = run_words(now)
     outcome = services.outcome_of(runs)
     return JobHistory(
         strip=strip_view(services.strip_of(runs), job_id, name, zone, words, may_view=may_view),
-        runs=run_chart(runs, outcome, zone, words, links=may_view),
+        runs=run_chart(runs, outcome, zone, words, links=may_view) if charts else None,
         days=day_chart(days, now.date()),
         latest=[_latest(run, zone, now, words) for run in runs[:LATEST]],
         lately=_lately(runs),
@@ -99,7 +98,7 @@ def _lately(runs: Sequence[Run]) -> str:
     number = len(runs)
     parts = []
     if outcome.success is not None:
-        parts.append(gettext("%(rate)s ok") % {"rate": percent_words(outcome.success)})
+        parts.append(gettext("%(rate)s ok") % {"rate": share_words(outcome.success)})
     half, most = outcome.within(0.5), outcome.within(0.95)
     if half is not None and most is not None:
         parts.append(gettext("half of them within %(length)s") % {"length": duration_words(half)})
@@ -120,7 +119,7 @@ def _longer(days: Sequence[JobDay], today: date) -> str:
         "Today: %(rate)s ok of %(promised)s.", "The last %(number)s days: %(rate)s ok of %(promised)s.", number
     )
     promised = number_format(outcome.promised, force_grouping=True)
-    return text % {"number": number_format(number), "rate": percent_words(outcome.success), "promised": promised}
+    return text % {"number": number_format(number), "rate": share_words(outcome.success), "promised": promised}
 
 
 def open_faults(job_id: str, zone: tzinfo) -> list[OpenFault]:
@@ -131,7 +130,6 @@ def open_faults(job_id: str, zone: tzinfo) -> list[OpenFault]:
 
 
 def _fault(group: FailureGroup, zone: tzinfo, now: datetime) -> OpenFault:
-    alike = urlencode({"detail__fingerprint": group.fingerprint})
     number: Any = group.open_count
     count = ngettext("%(number)s open", "%(number)s open", number)
     return OpenFault(
@@ -140,6 +138,5 @@ def _fault(group: FailureGroup, zone: tzinfo, now: datetime) -> OpenFault:
         count=count % {"number": number_format(number, force_grouping=True)},
         first=moment(group.opened_at, zone=zone, now=now),
         last=moment(group.last_seen, zone=zone, now=now),
-        url=execution_url(group.last_execution_id),
-        all_url=f"{executions_url(group.job_id)}&{alike}",
+        url=failure_url("change", group.pk),
     )

@@ -14,12 +14,10 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, F, Q
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import get_template
 from django.utils import dateformat, timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import smart_split, unescape_string_literal
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.gzip import gzip_page
@@ -27,16 +25,26 @@ from django_apscheduler.models import DjangoJob
 
 from app_scheduler import services, triggers
 from app_scheduler.admin.base import FROM_LIST, JobAdminBase, drop_nul
-from app_scheduler.admin.columns import Pill, execution_url, job_url, moment, state_pill, status_pill, zone_of
+from app_scheduler.admin.columns import (
+    Pill,
+    execution_url,
+    failures_url,
+    job_url,
+    moment,
+    state_pill,
+    status_pill,
+    zone_of,
+)
 from app_scheduler.admin.filters import JOB_FILTERS, KEPT_PARAMETERS, failing
 from app_scheduler.admin.history import label_of
+from app_scheduler.admin.lists import cell, chosen, may_post
 from app_scheduler.admin.live import live_bar
 from app_scheduler.admin.outlook import Outlook, blackouts_on, exceptions_for, outlook_of
 from app_scheduler.admin.refresh import LiveChangeList, is_look, regions_of_list
 from app_scheduler.admin.running import Running, running_of
-from app_scheduler.admin.strips import RunWords, StripView, strip_view
+from app_scheduler.admin.strips import RunWords, StripView, run_words, strip_view
 from app_scheduler.conf import console_settings
-from app_scheduler.models import FAILURES, JobSpec, JobState
+from app_scheduler.models import JobSpec, JobState
 from app_scheduler.registry import registry
 from app_scheduler.services import ScheduleExceptions, Strip
 
@@ -54,6 +62,7 @@ class JobRow:
         may: Mapping[str, bool] | None = None,
         back: str = "",
         exceptions: ScheduleExceptions | None = None,
+        is_failing: bool = False,
     ) -> None:
         self.job = job
         self.spec: JobSpec | None = getattr(job, "spec", None)
@@ -63,6 +72,7 @@ class JobRow:
         self.may = may or {}
         self.back = back
         self.exceptions = exceptions
+        self.is_failing = is_failing
         self.now = timezone.now()
 
     @property
@@ -88,6 +98,11 @@ class JobRow:
     @property
     def name(self) -> str:
         return self.spec.name if self.spec else str(self.job.pk)
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """What the row's buttons and links are called for who does not see which row they are in."""
+        return {act: words % {"job": self.name} for act, words in _labels(get_language()).items()}
 
     @cached_property
     def words(self) -> str:
@@ -134,11 +149,17 @@ class JobRow:
     def outcome_url(self) -> str:
         return execution_url(self.spec.last_execution_id) if self.spec and self.spec.last_execution_id else ""
 
+    @property
+    def failures_url(self) -> str:
+        """Where the failures of a job are that fails and shows it, for who may see them."""
+        is_shown = self.state.look == "failing" and self.may.get("may_view_executions")
+        return failures_url(self.job.pk) if is_shown else ""
+
     @cached_property
     def strip(self) -> StripView | None:
         """The latest ticks, or None where there was none."""
         zone = self.zone or timezone.get_default_timezone()
-        words = self._words or RunWords(self.now)
+        words = self._words or run_words(self.now)
         may_view = bool(self.may.get("may_view_executions"))
         return strip_view(self._strip, self.job.pk, self.name, zone, words, may_view=may_view)
 
@@ -157,7 +178,7 @@ class JobRow:
         """The pill of the job's state, whether it runs or not."""
         if self.spec is None:
             return Pill("unknown", str(_("Not adopted yet")))
-        if self.spec.state == JobState.SCHEDULED and self.spec.last_status in FAILURES:
+        if self.is_failing:
             return Pill("failing", str(_("Failing")))
         if self.is_paused and self.spec.paused_until:
             until = moment(self.spec.paused_until, zone=self.zone, now=self.now)
@@ -208,6 +229,19 @@ class JobRow:
         return self.spec is not None and self.spec.state == JobState.BROKEN
 
 
+@lru_cache
+def _labels(language: str | None) -> dict[str, str]:
+    return {
+        "run": gettext("Run %(job)s now"),
+        "pause": gettext("Pause %(job)s"),
+        "resume": gettext("Resume %(job)s"),
+        "repair": gettext("Repair %(job)s"),
+        "failures": gettext(": the failures of %(job)s"),
+        "latest": gettext(": the last execution of %(job)s"),
+        "executions": gettext(": executions of %(job)s"),
+    }
+
+
 @lru_cache(maxsize=2048)
 def described(trigger: str, language: str, zone: str) -> str:
     """Return a trigger in words. Many jobs of a page have the same schedule, and it is the same at the next look."""
@@ -222,7 +256,8 @@ class JobChangeList(LiveChangeList):
         jobs = list(self.result_list)
         ids = [job.pk for job in jobs]
         running, strips = running_of(ids), services.strips_of(ids)
-        words = RunWords(timezone.now())
+        now = timezone.now()
+        words, failing = run_words(now), services.failing_among([job.spec for job in jobs if hasattr(job, "spec")], now)
         exceptions = exceptions_for(request)
         model_admin: Any = self.model_admin
         may = model_admin.permissions(request)
@@ -236,6 +271,7 @@ class JobChangeList(LiveChangeList):
                 may=may,
                 back=back,
                 exceptions=exceptions,
+                is_failing=job.pk in failing,
             )
         self.result_list = jobs
 
@@ -244,16 +280,13 @@ class JobChangeList(LiveChangeList):
         return [(name, self.params[name]) for name in KEPT_PARAMETERS if name in self.params]
 
     def filters_on(self) -> bool:
-        """Say whether anything narrows the list; a select that is left on “any” sends an empty value."""
-        return bool(self.query) or any(spec.value() for spec in self.filter_specs)  # type: ignore[attr-defined]
+        """Say whether anything narrows the list."""
+        return bool(self.query) or bool(chosen(self))
 
 
-def cell(job: Any, name: str) -> SafeString:
-    return mark_safe(get_template(f"admin/django_apscheduler/djangojob/cells/{name}.html").render({"row": job.row}))
-
-
+TEMPLATES = "admin/django_apscheduler/djangojob"
 #: What of the list refreshes itself.
-LIVE_LIST = "admin/django_apscheduler/djangojob/live_list.html"
+LIVE_LIST = f"{TEMPLATES}/live_list.html"
 
 
 class JobList(JobAdminBase):
@@ -272,25 +305,29 @@ class JobList(JobAdminBase):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
+    def row_name(self, job: Any) -> str:
+        name: str = job.row.name
+        return name
+
     @admin.display(description=_("Job"), ordering=Lower("spec__name"))
     def job_cell(self, job: Any) -> SafeString:
-        return cell(job, "job")
+        return cell(TEMPLATES, "job", job.row)
 
     @admin.display(description=_("Schedule"), ordering=F("next_run_time"))
     def schedule_cell(self, job: Any) -> SafeString:
-        return cell(job, "schedule")
+        return cell(TEMPLATES, "schedule", job.row)
 
     @admin.display(description=_("Last 40 ticks"), ordering=F("spec__last_finished_at"))
     def ticks_cell(self, job: Any) -> SafeString:
-        return cell(job, "ticks")
+        return cell(TEMPLATES, "ticks", job.row)
 
     @admin.display(description=_("State"), ordering="spec__state")
     def state_cell(self, job: Any) -> SafeString:
-        return cell(job, "state")
+        return cell(TEMPLATES, "state", job.row)
 
     @admin.display(description=_("Act"))
     def acts_cell(self, job: Any) -> SafeString:
-        return cell(job, "acts")
+        return cell(TEMPLATES, "acts", job.row)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobChangeList
@@ -301,9 +338,7 @@ class JobList(JobAdminBase):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find each word in any of the fields; also in tags as SQLite stores them, with escapes for non-ASCII."""
-        for word in smart_split(search_term):
-            if len(word) > 1 and word[0] in "'\"" and word[0] == word[-1]:
-                word = unescape_string_literal(word)
+        for word in services.words_of(search_term):
             found = Q()
             for name in self.search_fields:
                 found |= Q(**{f"{name}__icontains": word})
@@ -317,10 +352,10 @@ class JobList(JobAdminBase):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         drop_nul(request)
         if request.method == "POST":
-            self.require(self._may_post(request))
+            self.require(may_post(self, request))
         context = {"title": _("Jobs"), **self.permissions(request), **(extra_context or {})}
         if request.method == "GET" and self.has_view_or_change_permission(request):
-            context |= {"live": live_bar(may_pause=context["may_pause"]), "summary": summary()}
+            context |= {"live": live_bar(request, may_pause=context["may_pause"]), "summary": summary()}
         if "live" in context and not is_look(request):
             context |= {
                 "blackouts": blackouts_on(request),
@@ -329,11 +364,6 @@ class JobList(JobAdminBase):
             }
         page = super().changelist_view(request, context)
         return regions_of_list(request, page, LIVE_LIST) if is_look(request) else page
-
-    def _may_post(self, request: HttpRequest) -> bool:
-        """Say whether what is posted asks for actions that this user has. Without any there is nothing to post."""
-        allowed = self.get_actions(request)
-        return bool(allowed) and all(action in allowed for action in request.POST.getlist("action") if action)
 
 
 def summary() -> dict[str, int]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +17,7 @@ from django_apscheduler.models import DjangoJob
 from app_scheduler import documents, services, views
 from app_scheduler.admin.base import job_id_of
 from app_scheduler.admin.calendar import JobCalendar
-from app_scheduler.admin.columns import execution_url, job_link, job_url, moment, zone_of
+from app_scheduler.admin.columns import execution_url, executions_url, failures_url, job_link, job_url, moment, zone_of
 from app_scheduler.admin.history import entries_of, history
 from app_scheduler.admin.jobacts import history_words
 from app_scheduler.admin.jobcode import JobCode, difference_rows
@@ -24,9 +25,9 @@ from app_scheduler.admin.jobhistory import LATEST, job_history, open_faults
 from app_scheduler.admin.joblist import JobRow
 from app_scheduler.admin.jobrepairs import JobRepairs
 from app_scheduler.admin.outlook import forgotten_words, runs_next
+from app_scheduler.admin.refresh import is_look, is_quick, regions
 from app_scheduler.admin.running import running_of
 from app_scheduler.admin.schedulepanel import TriggerPreview, document_preview, trigger_preview
-from app_scheduler.admin.strips import executions_url
 from app_scheduler.exceptions import InvalidInput, JobNotFound
 from app_scheduler.forms import (
     FILLS,
@@ -36,6 +37,7 @@ from app_scheduler.forms import (
     Filled,
     JobForm,
     ReasonForm,
+    ScheduleForm,
     agree,
     fill,
 )
@@ -45,6 +47,8 @@ from app_scheduler.registry import registry
 HISTORY_PER_PAGE = 50
 #: How far an act's entry and the change itself may be apart.
 SAME = timedelta(seconds=5)
+#: What of a job's page refreshes itself.
+LIVE_JOB = "admin/django_apscheduler/djangojob/live_job.html"
 #: Buttons that show something and save nothing.
 SHOWS = ("_choose", "_preview", "_more", *FILLS)
 
@@ -75,6 +79,8 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
     ) -> HttpResponse:
         self.require(self.has_view_or_change_permission(request))
         job = self.find(object_id)
+        if is_look(request):
+            return self._look(request, job)
         if job is None:
             return self.gone(request, object_id)
         if request.method == "POST":
@@ -113,11 +119,9 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             if saved is not None:
                 return self._after_saving(request, saved, before=spec)
             panel = trigger_preview(request.POST, spec)
-        context = self._about(request, job) if job is not None else {}
+        context = self._about(request, job) if job is not None else {"spec": None}
         title = gettext("Change job") if spec else gettext("Add job")
-        return self.page(
-            request, "change_form.html", title, form=form, panel=panel, filled=filled, spec=spec, **context
-        )
+        return self.page(request, "change_form.html", title, form=form, panel=panel, filled=filled, **context)
 
     def _shown_form(
         self, request: HttpRequest, filled: Filled, options: dict[str, Any]
@@ -160,20 +164,46 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
 
     # --- what a job's page shows besides ------------------------------------------------------------------------------
 
+    def _look(self, request: HttpRequest, job: Any) -> HttpResponse:
+        """Return what of a job's page refreshes itself, of a quick look without its charts and its next ticks."""
+        if job is None or not hasattr(job, "spec"):
+            return HttpResponseNotFound()
+        context = {**self.permissions(request), **self._as_it_is(request, job)}
+        if not is_quick(request):
+            form = ScheduleForm(spec=job.spec) if self.has_change_permission(request) else None
+            context["panel"] = document_preview(job.spec.trigger, job.spec, form=form)
+        return regions(request, LIVE_JOB, {**context, "is_quick": is_quick(request)})
+
+    def _as_it_is(self, request: HttpRequest, job: Any) -> dict[str, Any]:
+        """Return the state of a job, its past and what may be done about it: all that changes by itself."""
+        spec: JobSpec = job.spec
+        zone = zone_of(spec)
+        may_view = self.has_view_executions_permission(request)
+        running, failing = running_of([job.pk]).get(job.pk), services.failing_among([spec], timezone.now())
+        return {
+            "job": job,
+            "spec": spec,
+            "row": JobRow(job, running=running, may=self.permissions(request), is_failing=bool(failing)),
+            "history": job_history(job.pk, spec.name, zone, may_view=may_view, charts=not is_quick(request)),
+            "faults": open_faults(job.pk, zone),
+            "executions_url": executions_url(job.pk),
+            "failures_url": failures_url(job.pk),
+            "run_url": job_url(job.pk, "run"),
+            "run_with_url": job_url(job.pk, "run_with"),
+            "pause_url": job_url(job.pk, "pause"),
+            "resume_url": job_url(job.pk, "resume"),
+            "skip_url": job_url(job.pk, "skip_next"),
+            "unskip_url": job_url(job.pk, "unskip"),
+        }
+
     def _about(self, request: HttpRequest, job: Any) -> dict[str, Any]:
         """Return state, latest executions and latest acts for a job's page."""
         spec: JobSpec = job.spec
-        row = JobRow(job, running=running_of([job.pk]).get(job.pk), may=self.permissions(request))
-        zone = zone_of(spec)
         acts = list(entries_of(job.pk)[:LATEST])
         return {
-            "job": job,
-            "row": row,
-            "history": job_history(job.pk, spec.name, zone, may_view=self.has_view_executions_permission(request)),
-            "faults": open_faults(job.pk, zone),
+            **self._as_it_is(request, job),
             **_why(request, job.pk),
-            "zone": str(zone),
-            "executions_url": executions_url(job.pk),
+            "zone": str(zone_of(spec)),
             "calendar_url": self.calendar_url(job),
             "acts": history(acts),
             "repair": self.repair_form(request, spec),
@@ -181,12 +211,6 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             "differences": difference_rows(spec),
             # A program leaves no entry, so the latest one need not be the latest change.
             "changed_by": acts[0].user if acts and abs(acts[0].action_time - spec.updated_at) < SAME else None,
-            "run_url": job_url(job.pk, "run"),
-            "run_with_url": job_url(job.pk, "run_with"),
-            "pause_url": job_url(job.pk, "pause"),
-            "resume_url": job_url(job.pk, "resume"),
-            "skip_url": job_url(job.pk, "skip_next"),
-            "unskip_url": job_url(job.pk, "unskip"),
             "delete_url": job_url(job.pk, "delete"),
             "history_url": job_url(job.pk, "history"),
             "repair_url": job_url(job.pk, "repair"),
@@ -205,7 +229,6 @@ class JobPages(JobRepairs, JobCode, JobCalendar):
             request,
             "view.html",
             gettext("View job"),
-            spec=spec,
             summary=registered.summary if registered else "",
             arguments=[*named, *kwargs.items()],
             options=[

@@ -12,6 +12,7 @@ from django.utils import dateformat, timezone
 from django.utils.translation import gettext, ngettext
 
 from app_scheduler.admin.columns import Cell, Pill, duration_words, job_url, state_pill
+from app_scheduler.admin.drawing import place
 from app_scheduler.admin.overview_cards import clock, count
 from app_scheduler.admin.overview_links import Links
 from app_scheduler.models import JobState
@@ -20,8 +21,8 @@ from app_scheduler.services.overview.timelines import DUE, FAIL, MISSED, OK, QUE
 
 #: Hours of the clock that the axis names.
 AXIS_HOURS = (0, 8, 16)
-#: Labels of the axis do not come closer to its ends or to now.
-CLEAR = 3.5
+#: Labels of the axis do not come closer to its end or to now, nor to its first, which has a day and a time.
+CLEAR, CLEAR_OF_FIRST = 3.5, 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,10 @@ class Lanes(Cell):
 
 def lanes_of(timeline: Timeline, links: Links, pills: Mapping[str, Pill]) -> Lanes:
     """Return a timeline for its page. ``pills`` say of some jobs, by id, why they need a look."""
-    place, say = _Places(timeline), _Words(timeline.now)
+    places, say = _Places(timeline), _Words(timeline.now)
     return Lanes(
-        rows=[_row(lane, timeline, place, say, links, pills) for lane in (*timeline.rows, *timeline.groups)],
-        axis=[*_axis(timeline, place)],
+        rows=[_row(lane, timeline, places, say, links, pills) for lane in (*timeline.rows, *timeline.groups)],
+        axis=[*_axis(timeline, places)],
         zone=timezone.get_current_timezone_name(),
         first=dateformat.format(timezone.localtime(timeline.start), "D H:i"),
     )
@@ -83,28 +84,23 @@ class _Places:
         return 100 * ((min(max(moment, self._start), self._end) - self._start) / self._length)
 
 
-def _percent(value: float) -> str:
-    # For CSS, whatever the language's decimal point is.
-    return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def _axis(timeline: Timeline, place: _Places) -> Iterator[tuple[str, str]]:
+def _axis(timeline: Timeline, places: _Places) -> Iterator[tuple[str, str]]:
     local = timezone.localtime(timeline.start)
     hour = local.replace(minute=0, second=0, microsecond=0)
     for number in range(1, 50):
         moment = timezone.localtime(hour + number * timedelta(hours=1))
-        x = place.of(moment)
-        is_clear = CLEAR < x < 100 - CLEAR and abs(x - 50) > CLEAR
+        x = places.of(moment)
+        is_clear = CLEAR_OF_FIRST < x < 100 - CLEAR and abs(x - 50) > CLEAR
         if moment < timeline.end and moment.hour in AXIS_HOURS and not moment.minute and is_clear:
             words = dateformat.format(moment, "D") if moment.hour == 0 else dateformat.format(moment, "H:i")
-            yield _percent(x), words
+            yield place(x), words
 
 
-def _row(lane: Lane, timeline: Timeline, place: _Places, say: _Words, links: Links, pills: Mapping[str, Pill]) -> Row:
-    points = [_point(mark, lane, place, say, links) for mark in lane.marks]
+def _row(lane: Lane, timeline: Timeline, places: _Places, say: _Words, links: Links, pills: Mapping[str, Pill]) -> Row:
+    points = [_point(mark, lane, places, say, links) for mark in lane.marks]
     unread, unread_words = "", ""
     if lane.since is not None and lane.since > timeline.start:
-        unread = _percent(place.of(lane.since))
+        unread = place(places.of(lane.since))
         unread_words = gettext("Shown from %(since)s on: before, there are too many.") % {
             "since": say.clock(lane.since)
         }
@@ -163,18 +159,25 @@ class _Words:
         return self.counts(counts) or gettext("nothing happened and nothing is due")
 
 
-def _point(mark: Mark, lane: Lane, place: _Places, say: _Words, links: Links) -> Point:
-    x = place.of(mark.start)
-    width = max(0.0, place.of(mark.end) - x)
+def _function_of(lane: Lane) -> dict[str, str]:
+    return {"function": lane.function} if lane.function else {}
+
+
+def _point(mark: Mark, lane: Lane, places: _Places, say: _Words, links: Links) -> Point:
+    x = places.of(mark.start)
+    width = max(0.0, places.of(mark.end) - x)
     look = mark.look
     is_slot = mark.count > 1 and mark.execution_id is None
     url = ""
-    if look != DUE:
-        if mark.execution_id is not None:
-            url = links.execution(mark.execution_id)
-        else:
-            filters = {"job": lane.job_id} if lane.job_id else {}
-            url = links.executions_between(mark.start, mark.end, **filters)
+    if mark.execution_id is not None:
+        url = links.execution(mark.execution_id)
+    elif look != DUE:
+        filters = {"job": lane.job_id} if lane.job_id else _function_of(lane)
+        url = links.executions_between(mark.start, mark.end, **filters)
+    elif not lane.job_id:
+        # The name of a row that is one job leads to its next ticks.
+        local = timezone.localtime(mark.start)
+        url = links.due_on(local.date(), hour=str(local.hour), **_function_of(lane))
     words = say.clock(mark.start)
     if is_slot or mark.count > 1:
         words = f"{words} – {say.clock(mark.end)}"
@@ -184,4 +187,4 @@ def _point(mark: Mark, lane: Lane, place: _Places, say: _Words, links: Links) ->
     if is_slot:
         # Two half hours in a row are two marks.
         width = width * 0.8
-    return Point(look, _percent(x), _percent(width), words, url, is_mixed=len(mark.counts) > 1)
+    return Point(look, place(x), place(width), words, url, is_mixed=len(mark.counts) > 1)

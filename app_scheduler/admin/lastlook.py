@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from django.http import HttpRequest
 
+from app_scheduler.admin.refresh import is_look
+
 #: Who has not looked for so long comes back: what came since then is new to them.
 AWAY = timedelta(minutes=30)
 #: The session is not written more often than this while somebody stays.
@@ -18,10 +20,13 @@ def last_look(request: HttpRequest, now: datetime) -> datetime | None:
 
     A visit lasts as long as no more than ``AWAY`` passes between two looks, so what was new stays new when the page is
     loaded again; it is forgotten only once its reader has left for good. None at the first visit, and after a login,
-    which begins another session: then nothing is called new rather than everything.
+    which begins another session: then nothing is called new rather than everything. A page that refreshes itself is no
+    reader: one that stays open over night is told in the morning what came since its reader loaded it.
     """
     kept = request.session.get(KEY)
     seen, before = _read(kept, "seen"), _read(kept, "before")
+    if is_look(request):
+        return before
     if seen is None or seen > now:
         _write(request, now, None)
         return None

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.http import HttpRequest
 from django.utils import timezone
 
 from app_scheduler import services
 from app_scheduler.admin.columns import Cell, Moment, moment, span_words
+from app_scheduler.admin.overview_links import Links
 from app_scheduler.services import SchedulerStatus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveBar(Cell):
-    """``services.status()`` in words. ``may_pause`` brings the buttons that pause or resume everything."""
+    """``services.status()`` in words.
+
+    ``may_pause`` brings the buttons that pause or resume everything, ``instances_url`` the link to the instances.
+    """
 
     template_name: ClassVar[str] = "app_scheduler/cells/live.html"
     status: SchedulerStatus
@@ -23,10 +28,11 @@ class LiveBar(Cell):
     down_since: Moment | None
     paused_at: Moment | None
     may_pause: bool
+    instances_url: str
 
 
-def live_bar(*, may_pause: bool = False) -> LiveBar:
-    """Return the bar, in a handful of queries."""
+def live_bar(request: HttpRequest, *, may_pause: bool = False) -> LiveBar:
+    """Return the bar for whoever asks, in a handful of queries."""
     status = services.status()
     now = timezone.now()
     return LiveBar(
@@ -36,4 +42,5 @@ def live_bar(*, may_pause: bool = False) -> LiveBar:
         down_since=moment(status.down_since, now=now),
         paused_at=moment(status.paused_at, now=now),
         may_pause=may_pause,
+        instances_url=Links(request).instances,
     )

@@ -29,14 +29,22 @@ from app_scheduler.admin.overview_cards import (
 )
 from app_scheduler.admin.overview_links import Links
 from app_scheduler.admin.overview_needs import More, Need, more_of, needs_of, slow_rows, unreliable_rows
+from app_scheduler.admin.refresh import is_look, is_quick, regions
 from app_scheduler.models import JobState
 from app_scheduler.services import overview
 from app_scheduler.services.overview import Concerns, Hours, Lengths, Retention, Running
 
+#: What of the overview refreshes itself, and what the index asks for beside its address.
+LIVE_OVERVIEW = "admin/django_apscheduler/djangojob/overview/live.html"
+ON_INDEX = {"on": "index"}
+
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """What the index shows: the bar, the numbers, what needs a look; and what its page needs of the same figures."""
+    """What the index shows: the bar, the numbers, what needs a look; and what its page needs of the same figures.
+
+    What needs a look is left out of a quick look, since it is added up over days.
+    """
 
     live: LiveBar
     tiles: list[Tile]
@@ -54,12 +62,12 @@ def compact(request: HttpRequest, now: datetime, *, may_pause: bool = False) -> 
     """Return the figures for the user of a request, in a number of queries that does not depend on what there is."""
     links = Links(request)
     since = last_look(request, now)
-    live = live_bar(may_pause=may_pause)
+    live = live_bar(request, may_pause=may_pause)
     hours = overview.hours_until(now)
     missed = hours.total.missed
     why = overview.why_missed(now, hours.since) if missed else None
     running = overview.running_longest()
-    concerns = overview.concerns(now)
+    concerns = Concerns() if is_quick(request) else overview.concerns(now)
     oldest = overview.oldest_waiting(now) if live.status.queued else None
     return Compact(
         live=live,
@@ -93,28 +101,35 @@ class JobOverview(JobAdminBase):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         self.require(self.has_view_or_change_permission(request))
         now = timezone.now()
-        found = compact(request, now, may_pause=self.has_pause_permission(request))
-        running = list(dict.fromkeys(run.job_id for run in found.running))
-        return self.page(
-            request,
-            "overview.html",
-            _("Scheduler"),
-            overview=found,
-            live=found.live,
-            lanes=lanes_of(
-                overview.timeline(now, found.concerns.job_ids, running),
-                Links(request),
-                {need.job_id: need.pill for need in reversed(found.needs)},
-            ),
-            chart=hours_chart(found.hours.hours, found.hours.total, now),
-            percentiles=[
-                (gettext("Late"), *_lengths(found.hours.late)),
-                (gettext("Duration"), *_lengths(found.hours.took)),
-            ],
-            unreliable=unreliable_rows(found.concerns.unreliable),
-            slowest=slow_rows(found.concerns.slowest),
-            kept=kept_words(overview.retention(), now),
-        )
+        is_index = is_look(request) and request.GET.get("on") == ON_INDEX["on"]
+        found = compact(request, now, may_pause=not is_index and self.has_pause_permission(request))
+        shown: dict[str, Any] = {"overview": found, "live": found.live, "is_index": is_index}
+        if not is_index and not is_quick(request):
+            shown |= _pictures(request, found, now)
+        if is_look(request):
+            own = {"opts": self.opts, **self.permissions(request), "is_quick": is_quick(request)}
+            return regions(request, LIVE_OVERVIEW, {**own, **shown})
+        return self.page(request, "overview.html", _("Scheduler"), **shown)
+
+
+def _pictures(request: HttpRequest, found: Compact, now: datetime) -> dict[str, Any]:
+    """Return what only the overview's own page shows: the timeline, the chart, the tables, what is kept."""
+    running = list(dict.fromkeys(run.job_id for run in found.running))
+    return {
+        "lanes": lanes_of(
+            overview.timeline(now, found.concerns.job_ids, running),
+            Links(request),
+            {need.job_id: need.pill for need in reversed(found.needs)},
+        ),
+        "chart": hours_chart(found.hours.hours, found.hours.total, now),
+        "percentiles": [
+            (gettext("Late"), *_lengths(found.hours.late)),
+            (gettext("Duration"), *_lengths(found.hours.took)),
+        ],
+        "unreliable": unreliable_rows(found.concerns.unreliable),
+        "slowest": slow_rows(found.concerns.slowest),
+        "kept": kept_words(overview.retention(), now),
+    }
 
 
 def _lengths(lengths: Lengths) -> list[str]:

@@ -10,7 +10,7 @@ from django.utils import dateformat, timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
-from app_scheduler.admin.columns import duration_words, job_url, relative_time, span_words
+from app_scheduler.admin.columns import duration_words, job_url, relative_time, share_words, span_words
 from app_scheduler.admin.overview_links import Links
 from app_scheduler.models import Status
 from app_scheduler.services import SchedulerStatus
@@ -139,14 +139,3 @@ def succeeded_tile(hours: Hours, links: Links) -> Tile:
         late = duration_words(hours.late.p99.total_seconds())
         notes.append(Note(gettext("p99 late %(span)s") % {"span": late}))
     return Tile(share_words(total.share), label, links.executions(), notes)
-
-
-def share_words(share: float) -> str:
-    """Return a share in per cent, which is never rounded to all or nothing."""
-    percent = share * 100
-    if share < 1:
-        percent = min(percent, 99.9)
-    if share > 0:
-        percent = max(percent, 0.1)
-    digits = 0 if share in (0, 1) else 1
-    return gettext("%(number)s %%") % {"number": number_format(percent, digits)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -16,12 +16,13 @@ JOBS = "admin:django_apscheduler_djangojob_changelist"
 CALENDAR = "admin:django_apscheduler_djangojob_calendar"
 EXECUTIONS = "admin:django_apscheduler_djangojobexecution_changelist"
 FAILURES = "admin:app_scheduler_failuregroup_changelist"
+INSTANCES = "admin:app_scheduler_schedulerinstance_changelist"
 
 
-def may_view(request: HttpRequest, model: str) -> bool:
-    """Say whether the user may look at jobs or executions, by the name of django-apscheduler's model."""
+def may_view(request: HttpRequest, model: str, app: str = "django_apscheduler") -> bool:
+    """Say whether the user may look at jobs, executions or instances, by the name of the model."""
     user = request.user
-    may = any(user.has_perm(f"django_apscheduler.{act}_{model}") for act in ("view", "change"))
+    may = any(user.has_perm(f"{app}.{act}_{model}") for act in ("view", "change"))
     return user.is_active and user.is_staff and may
 
 
@@ -30,6 +31,7 @@ class Links:
 
     def __init__(self, request: HttpRequest) -> None:
         self._may_view_executions = may_view(request, "djangojobexecution")
+        self._may_view_instances = may_view(request, "schedulerinstance", "app_scheduler")
         # A page has hundreds of them: each address is looked up once.
         self._executions, self._execution = reverse(EXECUTIONS), execution_url(0)
         self.overview, self.jobs, self.calendar = reverse(OVERVIEW), reverse(JOBS), reverse(CALENDAR)
@@ -57,6 +59,18 @@ class Links:
             return reverse(FAILURES) if self._may_view_executions else ""
         except NoReverseMatch:
             return self.executions(status=FAILED)
+
+    def due_on(self, day: date, **filters: str) -> str:
+        """Return the calendar's day with these filters."""
+        return f"{self.calendar}?{urlencode({'date': day.isoformat(), **filters})}"
+
+    @property
+    def instances(self) -> str:
+        """The instances, or "" where a site has no such page."""
+        try:
+            return reverse(INSTANCES) if self._may_view_instances else ""
+        except NoReverseMatch:
+            return ""
 
     def jobs_of(self, **filters: str) -> str:
         return f"{self.jobs}?{urlencode(filters)}"

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
-from app_scheduler.admin.columns import Pill, duration_words, job_url, short_time
-from app_scheduler.admin.overview_cards import count, share_words
+from app_scheduler.admin.columns import Pill, duration_words, job_url, share_words, short_time
+from app_scheduler.admin.overview_cards import count
 from app_scheduler.admin.overview_links import Links
 from app_scheduler.models import JobState
 from app_scheduler.services.overview import Concerns, Failing, Slow, Unreliable

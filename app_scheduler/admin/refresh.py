@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.contrib.admin.templatetags.admin_list import results
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.template.loader import render_to_string
@@ -25,6 +25,8 @@ LOOKER = "jc-look"
 ROWS_HEADER = "Live-Rows"
 #: Marks an answer as one to a look: a page that a redirect led to, the login say, has none. “done” ends the looking.
 MARK = "Live"
+#: Says that what costs more than the rest is asked for another time.
+PART_HEADER, QUICK = "Live-Part", "quick"
 #: More rows than fit on a screen are not asked for.
 MAX_ROWS = 200
 
@@ -32,6 +34,11 @@ MAX_ROWS = 200
 def is_look(request: HttpRequest) -> bool:
     """Tell whether the page's script asks for its live regions, and not somebody for the page."""
     return request.method == "GET" and request.headers.get("HX-Target") == LOOKER
+
+
+def is_quick(request: HttpRequest) -> bool:
+    """Tell whether a look leaves out the parts of the page that cost more than the others."""
+    return is_look(request) and request.headers.get(PART_HEADER) == QUICK
 
 
 def rows_in_sight(request: HttpRequest) -> list[str]:
@@ -53,7 +60,7 @@ def regions(request: HttpRequest, template: str, context: dict[str, Any], *, is_
     answer: HttpResponse = HttpResponseNotModified() if is_same else HttpResponse(content)
     answer["ETag"] = etag
     answer[MARK] = "done" if is_done else "on"
-    patch_vary_headers(answer, ("HX-Target", ROWS_HEADER))
+    patch_vary_headers(answer, ("HX-Target", ROWS_HEADER, PART_HEADER))
     return answer
 
 
@@ -77,6 +84,10 @@ class LiveChangeList(ChangeList):
         self.show_full_result_count = self.show_admin_actions = True
         self.can_show_all = self.multi_page = False
         self.paginator = self.model_admin.get_paginator(request, self.result_list, self.list_per_page)
+
+    def first_page(self) -> str:
+        """Return the address of the list as it is, from its beginning."""
+        return str(self.get_query_string(remove=[PAGE_VAR])) or "?"
 
     def rows_with_cells(self) -> list[dict[str, Any]]:
         """Return each row's primary key and its cells as the table has them."""

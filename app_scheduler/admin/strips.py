@@ -8,34 +8,20 @@ from where ``strips.js`` leads on to the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
-from math import floor, log2
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from html import escape
+from math import log2
 
-from django.urls import reverse
-from django.utils import dateformat
 from django.utils.formats import number_format
-from django.utils.html import conditional_escape
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
-from app_scheduler.admin.columns import duration_words
+from app_scheduler.admin.columns import around_execution, day_words, duration_words, executions_url, share_words
 from app_scheduler.models import ExecutionOrigin, Status
 from app_scheduler.services import Outcome, Run, Strip
+from app_scheduler.services.overview import LOOKS
 
-#: The look of a bar by its status. What failed, was missed or was left out looks alike each; its words tell them apart.
-BAR_LOOK: dict[str, str] = {
-    Status.QUEUED: "queued",
-    Status.STARTED: "running",
-    Status.EXECUTED: "ok",
-    Status.ERROR: "fail",
-    Status.INTERRUPTED: "fail",
-    Status.TIMED_OUT: "fail",
-    Status.MISSED: "missed",
-    Status.MAX_INSTANCES: "missed",
-    Status.CANCELLED: "skipped",
-    Status.SKIPPED: "skipped",
-}
 #: The heights of what ran, of ten; the usual one is 4, and twice as long is two more. Ten is for what failed.
 LOWEST, USUAL, HIGHEST = 1, 4, 9
 #: Shorter ones are not told apart.
@@ -43,25 +29,24 @@ SHORTEST = 0.001
 
 
 class RunWords:
-    """What runs are called, in the reader's language: made for one page, which says the same words many times."""
+    """What runs are called in a language, in a year: the words that a page says a thousand times."""
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self._days: dict[date, str] = {}
-        self._lengths: dict[float, str] = {}
+    def __init__(self, language: str | None, year: int) -> None:
+        self._language, self._year = language, year
         self._verdicts = {status.value: str(status.label) for status in Status}
         self._origins = {origin.value: str(origin.label) for origin in ExecutionOrigin}
+        self._this_year, self._any_year = gettext("D j M"), gettext("D j M Y")
         self._so_far = gettext("%(length)s so far")
 
     def due(self, run: Run, zone: tzinfo) -> str:
         """Return when a run was due, as ``columns.short_time`` says it: “Mon 23 Nov 18:30”."""
         local = run.due.astimezone(zone)
         day = local.date()
-        if day not in self._days:
-            form = gettext("D j M") if day.year == self.now.year else gettext("D j M Y")
-            self._days[day] = dateformat.format(local, form)
-        clock = f"{local:%H:%M}" if local.second == 0 else f"{local:%H:%M:%S}"
-        return f"{self._days[day]} {clock}"
+        form = self._this_year if day.year == self._year else self._any_year
+        clock = f"{local.hour:02}:{local.minute:02}"
+        if local.second:
+            clock = f"{clock}:{local.second:02}"
+        return f"{day_words(day, form, self._language)} {clock}"
 
     def verdict(self, run: Run) -> str:
         return self._verdicts.get(run.status, run.status)
@@ -70,10 +55,7 @@ class RunWords:
         """Return how long a run took or takes so far, or "" where nothing ran."""
         if run.seconds is None:
             return ""
-        rounded = round(run.seconds, 3)
-        if rounded not in self._lengths:
-            self._lengths[rounded] = duration_words(rounded)
-        length = self._lengths[rounded]
+        length = _length(round(run.seconds, 3), self._language)
         return self._so_far % {"length": length} if run.status == Status.STARTED else length
 
     def origin(self, run: Run) -> str:
@@ -82,11 +64,27 @@ class RunWords:
 
     def of(self, run: Run, zone: tzinfo) -> str:
         """Return all of it: “Mon 23 Nov 18:30, Missed, 12 ticks”."""
-        parts = [self.due(run, zone), self.verdict(run), self.took(run)]
-        if run.ticks > 1:
-            parts.append(ticks_words(run.ticks))
-        parts.append(self.origin(run))
-        return ", ".join(part for part in parts if part)
+        words = f"{self.due(run, zone)}, {self.verdict(run)}"
+        ticks = ticks_words(run.ticks) if run.ticks > 1 else ""
+        for part in (self.took(run), ticks, self.origin(run)):
+            if part:
+                words = f"{words}, {part}"
+        return words
+
+
+def run_words(now: datetime) -> RunWords:
+    """Return the words for a reader at ``now``, in the language that is active."""
+    return _run_words(get_language(), now.year)
+
+
+@lru_cache
+def _run_words(language: str | None, year: int) -> RunWords:
+    return RunWords(language, year)
+
+
+@lru_cache(maxsize=4096)
+def _length(seconds: float, language: str | None) -> str:
+    return duration_words(seconds)
 
 
 def ticks_words(number: int) -> str:
@@ -95,7 +93,7 @@ def ticks_words(number: int) -> str:
 
 
 def look_of(run: Run) -> str:
-    return BAR_LOOK.get(run.status, "unknown")
+    return LOOKS.get(run.status, "unknown")
 
 
 def height_of(run: Run, usual: float | None) -> int:
@@ -106,19 +104,11 @@ def height_of(run: Run, usual: float | None) -> int:
     return max(LOWEST, min(HIGHEST, round(USUAL + 2 * log2(times))))
 
 
-def percent_words(share: float) -> str:
-    """Return a share (0 to 1) as “98.0 %”, “100 %” only where it is the whole and “0 %” only where it is nothing."""
-    if share in (0, 1):
-        return f"{round(share * 100)} %"
-    tenths = floor(share * 1000)
-    return f"{number_format(tenths / 10, 1)} %" if tenths else f"< {number_format(0.1, 1)} %"
-
-
 def outcome_words(outcome: Outcome) -> str:
     """Return “98.0 % ok · usually 0.9 s · 12 missed”; of what is not known, or was not, nothing is said."""
     parts = []
     if outcome.success is not None:
-        parts.append(gettext("%(rate)s ok") % {"rate": percent_words(outcome.success)})
+        parts.append(gettext("%(rate)s ok") % {"rate": share_words(outcome.success)})
     if outcome.usual is not None:
         parts.append(gettext("usually %(length)s") % {"length": duration_words(outcome.usual)})
     if outcome.missed:
@@ -158,46 +148,45 @@ class StripView:
     @property
     def bars(self) -> SafeString:
         """The whole strip, the oldest tick first."""
-        latest = len(self.strip.runs) - 1
-        if not self.executions_url:
-            label = conditional_escape(", ".join(part for part in (self.label, self.summary) if part))
-            inner = "".join(self._bar(run, "") for run in self.strip.runs)
-            return mark_safe(f'<span class="jc-strip" role="img" aria-label="{label}">{inner}</span>')
-        link = execution_link_parts()
-        inner = "".join(
-            self._bar(run, f' href="{link[0]}{run.execution_id}{link[1]}"{"" if index == latest else _NO_STOP}')
-            for index, run in enumerate(self.strip.runs)
-        )
-        label = conditional_escape(self.label)
-        return mark_safe(f'<span class="jc-strip" role="group" data-strip aria-label="{label}">{inner}</span>')
+        around = around_execution() if self.executions_url else None
+        return _bars(self.strip, self.label, self.summary, self.zone, self.words, around)
 
-    def _bar(self, run: Run, link: str) -> str:
-        look = look_of(run)
-        if look in ("ok", "running", "unknown"):
-            look = f"{look} h{height_of(run, self.strip.outcome.usual)}"
-        inside = ""
-        if run.bars > 1:
-            look = f"{look} w{run.bars}"
-            inside = count_words(run.ticks)
-        words = conditional_escape(self.words.of(run, self.zone))
-        if link:
-            return f'<a{link} class="{look}" aria-label="{words}">{inside}</a>'
-        return f'<i class="{look}" title="{words}">{inside}</i>'
+
+# A page that refreshes itself shows most of its strips as they were.
+@lru_cache(maxsize=512)
+def _bars(
+    strip: Strip, label: str, summary: str, zone: tzinfo, words: RunWords, around: tuple[str, str] | None
+) -> SafeString:
+    """Return a strip's markup. ``around`` is what comes before and after an id in a link, or None for no links."""
+    latest = len(strip.runs) - 1
+    usual = strip.outcome.usual
+    if around is None:
+        label = escape(", ".join(part for part in (label, summary) if part))
+        inner = "".join(_bar(run, usual, zone, words, "") for run in strip.runs)
+        return mark_safe(f'<span class="jc-strip" role="img" aria-label="{label}">{inner}</span>')
+    before, after = around
+    inner = "".join(
+        _bar(run, usual, zone, words, f' href="{before}{run.execution_id}{after}"{"" if at == latest else _NO_STOP}')
+        for at, run in enumerate(strip.runs)
+    )
+    return mark_safe(f'<span class="jc-strip" role="group" data-strip aria-label="{escape(label)}">{inner}</span>')
+
+
+def _bar(run: Run, usual: float | None, zone: tzinfo, words: RunWords, link: str) -> str:
+    look = look_of(run)
+    if look in ("ok", "running", "unknown"):
+        look = f"{look} h{height_of(run, usual)}"
+    inside, width = "", run.bars
+    if width > 1:
+        look = f"{look} w{width}"
+        inside = count_words(run.ticks)
+    says = escape(words.of(run, zone))
+    if link:
+        return f'<a{link} class="{look}" aria-label="{says}">{inside}</a>'
+    return f'<i class="{look}" title="{says}">{inside}</i>'
 
 
 _NO_STOP = ' tabindex="-1"'
-
-
-def execution_link_parts() -> tuple[str, str]:
-    """Return what comes before and after the id in the address of an execution's page."""
-    before, _, after = reverse("admin:django_apscheduler_djangojobexecution_change", args=[0]).rpartition("0")
-    return before, after
-
-
-def executions_url(job_id: str) -> str:
-    """Return the address of the list of a job's executions."""
-    url = reverse("admin:django_apscheduler_djangojobexecution_changelist")
-    return f"{url}?{urlencode({'job__id__exact': job_id})}"
 
 
 def strip_view(

@@ -57,10 +57,10 @@
     k: () => step(-1) || follow(".jc-tools a[rel=prev]"),
     r: () =>
       reach(rowOfFocus(), "[formaction*='/run/']") ||
-      reach(document, ".jc-tools [formaction*='/retry/'], .jc-state-acts form[action*='/run/'] button"),
+      reach(document, ".jc-tools [formaction*='/retry/'], .jc-state-acts [formaction*='/run/']"),
     p: () =>
       reach(rowOfFocus(), "[formaction*='/pause/'], [formaction*='/resume/']") ||
-      reach(document, ".jc-state-acts a[href*='/pause/'], .jc-state-acts form[action*='/resume/'] button"),
+      reach(document, ".jc-state-acts a[href*='/pause/'], .jc-state-acts [formaction*='/resume/']"),
   };
 
   document.addEventListener("keydown", (event) => {

@@ -66,6 +66,8 @@
       filled.replaceChildren(...part("filled").childNodes);
       document.getElementById(part("filled").dataset.focus)?.focus();
     }
+    // What was typed means something else than what is stored, which the page would show again as it refreshes itself.
+    panel.dataset.liveTheirs = "";
     replace(panel, part("panel"));
     announce(part("brief").textContent);
     return fills;

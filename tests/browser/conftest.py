@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from tests import live
-from tests.live import BASE_DIR, PASSWORD, USERNAME, Server
+from tests.live import BASE_DIR, PASSWORD, USERNAME, Server, wait_until
 
+EXECUTIONS = "/admin/django_apscheduler/djangojobexecution/"
+#: A look comes every few seconds, and what a run tells is written every two.
+SOON = 20_000
 SCREENSHOTS = BASE_DIR / "var" / "screenshots"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_OPTIONS = [
@@ -117,9 +121,100 @@ def plain_page(browser: Browser, live_site: Server) -> Iterator[Page]:
     made.close()
 
 
+@pytest.fixture(params=["light", "dark", "narrow", "without scripts"])
+def reader(request: pytest.FixtureRequest, browser: Browser, read_site: Server) -> Iterator[Page]:
+    """Yield a page of each kind of browser, logged in as the superuser at ``read_site``, which a module has."""
+    made = browser.new_context(
+        base_url=read_site.url,
+        java_script_enabled=request.param != "without scripts",
+        viewport={"width": 360 if request.param == "narrow" else 1280, "height": 900},
+        color_scheme="dark" if request.param == "dark" else "light",
+        locale="en-US",
+    )
+    made.set_default_timeout(20_000)
+    page = made.new_page()
+    log_in(page)
+    yield page
+    made.close()
+
+
 def log_in(page: Page, username: str = USERNAME, password: str = PASSWORD) -> None:
     page.goto("/admin/login/?next=/admin/")
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
+
+
+# --- pages that refresh themselves ---------------------------------------------------------------------------------
+
+
+class Followed:
+    """A run that goes as far as the test says."""
+
+    def __init__(self, server: Server, job_id: str, file: Path) -> None:
+        self.server, self.job_id, self.file = server, job_id, file
+        document = {
+            "id": job_id,
+            "name": job_id.title(),
+            "function": "tests.probe.jobs.follow",
+            "kwargs": {"path": str(file), "total": 40},
+            "trigger": "every 9h",
+        }
+        assert server.api("POST", "jobs/", document).status == 201
+        assert server.api("POST", f"jobs/{job_id}/run/", {}).status < 300
+        self.pk: int = wait_until(self._started, what=f"the start of {job_id}")
+
+    def _started(self) -> int:
+        rows = self.server.api("GET", f"executions/?job={self.job_id}").json["results"]
+        return rows[0]["id"] if rows and rows[0]["status"] == "Started execution" else 0
+
+    def go(self, how_far: int | str) -> None:
+        self.file.write_text(str(how_far))
+
+    @property
+    def url(self) -> str:
+        return f"{EXECUTIONS}{self.pk}/change/"
+
+
+@pytest.fixture
+def follow(live_site: Server, tmp_path: Path) -> Iterator[Callable[[str], Followed]]:
+    """Return a maker of runs that the test leads; they end with it."""
+    made: list[Followed] = []
+
+    def make(job_id: str) -> Followed:
+        made.append(Followed(live_site, job_id, tmp_path / job_id))
+        return made[-1]
+
+    yield make
+    for run in made:
+        run.go("end")
+
+
+@pytest.fixture
+def looks(admin_page: Page) -> list[Request]:
+    """Return the looks of the page, which grow."""
+    seen: list[Request] = []
+    admin_page.on("request", lambda request: seen.append(request) if "hx-target" in request.headers else None)
+    return seen
+
+
+def look_now(page: Page) -> None:
+    """Have the page look at once, as it does when its tab is shown again."""
+    with page.expect_response(lambda response: "hx-target" in response.request.headers):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_function("!document.querySelector('.htmx-request')")
+
+
+def expect_fits(page: Page) -> None:
+    """See that nothing leaves the window at its sides, once the page has its styles: it may just have been gone to."""
+    page.wait_for_load_state()
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth", timeout=SOON)
+
+
+def axe(page: Page) -> None:
+    page.add_style_tag(content="* { transition: none !important; }")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        found = Axe().run(page, context="#content").response["violations"]
+        assert not found, (scheme, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import expect_fits
 from tests.browser.test_jobs import LIST, make_job, reload_until, row
 from tests.live import Server
 
@@ -145,9 +146,9 @@ def test_nothing_is_cut_off_at_any_width(admin_page: Page, live_site: Server, wi
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for path in (WINDOWS, f"{WINDOWS}add/", LIST):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        expect_fits(page)
     page.goto(WINDOWS)
     page.get_by_role("link", name=name, exact=True).click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_fits(page)
     page.set_viewport_size({"width": 1280, "height": 800})
     delete_window(page, name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -27,7 +25,7 @@ def make_job(page: Page, name: str, expression: str, tags: str = "ours") -> None
 
 
 @pytest.fixture(scope="module")
-def calendar_site(browser: Browser, live_site: Server) -> Server:
+def read_site(browser: Browser, live_site: Server) -> Server:
     """Return a site with jobs that collide at three, one that is due all day long, and a rare one."""
     context = browser.new_context(base_url=live_site.url, locale="en-US")
     context.set_default_timeout(20_000)
@@ -39,23 +37,6 @@ def calendar_site(browser: Browser, live_site: Server) -> Server:
     make_job(page, "Year in review", "0 18 31 12 *")
     context.close()
     return live_site
-
-
-@pytest.fixture(params=["with scripts", "without scripts", "narrow", "dark"])
-def reader(request: pytest.FixtureRequest, browser: Browser, calendar_site: Server) -> Iterator[Page]:
-    """Yield a page of each kind of browser, logged in as the superuser."""
-    context = browser.new_context(
-        base_url=calendar_site.url,
-        java_script_enabled=request.param != "without scripts",
-        viewport={"width": 360 if request.param == "narrow" else 1280, "height": 900},
-        color_scheme="dark" if request.param == "dark" else "light",
-        locale="en-US",
-    )
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    log_in(page)
-    yield page
-    context.close()
 
 
 def test_a_day_leads_to_its_hours_and_jobs(reader: Page) -> None:

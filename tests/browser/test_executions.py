@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import expect_fits, log_in
 from tests.live import Server, wait_until
 
 LIST = "/admin/django_apscheduler/djangojobexecution/"
@@ -106,8 +106,7 @@ def test_on_a_narrow_screen_rows_are_cards_and_nothing_is_cut(
     page.set_viewport_size({"width": width, "height": 800})
     for url in (LIST, *(f"{LIST}{pk}/change/" for pk in history.values()), f"{LIST}{history['failing']}/retry-with/"):
         page.goto(url)
-        wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(wider) <= 0, url
+        expect_fits(page)
     page.goto(LIST)
     expect(page.locator("#result_list thead")).to_be_hidden()
     expect(page.locator(".field-took .jc-word").first).to_be_visible()

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import look_now
 from tests.browser.test_accessibility import _look as look
 from tests.live import Server, wait_until
 
@@ -73,6 +74,20 @@ def test_from_a_failure_overnight_to_its_acknowledgement(admin_page: Page, failu
     expect(page.locator(".jc-acknowledged")).to_contain_text("“The feed was down, ticket 881”")
 
 
+def test_the_inbox_tells_of_a_new_failure_by_itself(admin_page: Page, failures: Server) -> None:
+    page = admin_page
+    page.goto(LIST)
+    expect(page.locator("#jc-look")).to_contain_text("This page refreshes itself.")
+    before = number_in_title(page)
+    run(failures, "arrives")
+    look_now(page)
+    expect(page.locator("#jc-new")).to_have_text("1 new")
+    assert number_in_title(page) == before + 1
+    expect(page.locator("#result_list")).not_to_contain_text("Arrives")
+    page.locator("#jc-new a").click()
+    expect(page.locator("#result_list")).to_contain_text("Arrives")
+
+
 def test_one_failure_of_forty_is_retried(admin_page: Page, failures: Server) -> None:
     page = admin_page
     page.goto(LIST)
@@ -137,6 +152,7 @@ def test_axe_finds_nothing_on_the_page_of_a_failure_and_where_an_act_asks(
 ) -> None:
     admin_page.goto(LIST)
     admin_page.get_by_role("link", name="Unbroken").first.click()
+    admin_page.wait_for_url(re.compile("/change/$"))
     if act:
         admin_page.get_by_role("link", name=act).click()
         admin_page.wait_for_url(re.compile("/(acknowledge|snooze|retry)/$"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import expect_fits
+
 LIST = "/admin/django_apscheduler/djangojob/"
 
 GOOD = "id,name,schedule,function,args\nweekly-sum,Weekly sum,0 3 * * mon,tests.probe.jobs.add,[1]\n"
@@ -19,11 +21,6 @@ def upload(page: Page, file: Path) -> None:
     page.get_by_role("button", name="Preview").click()
 
 
-def fits(page: Page) -> bool:
-    """Say whether the page is no wider than the window."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-
 @pytest.mark.parametrize("width", [1280, 360])
 def test_a_file_is_corrected_previewed_and_imported(admin_page: Page, tmp_path: Path, width: int) -> None:
     page, file = admin_page, tmp_path / "jobs.csv"
@@ -31,20 +28,21 @@ def test_a_file_is_corrected_previewed_and_imported(admin_page: Page, tmp_path: 
     job = f"weekly-sum-{width}"
     page.goto(LIST)
     page.get_by_role("link", name="Import", exact=True).click()
-    assert fits(page)
+    expect(page.get_by_label("File")).to_be_visible()
+    expect_fits(page)
 
     file.write_text(BAD.replace("weekly-sum", job))
     upload(page, file)
     expect(page.get_by_role("heading", name="Nothing was imported")).to_be_visible()
     expect(page.locator("#import-errors")).to_contain_text("“1x” is not a length of time")
     expect(page.get_by_role("button", name="Confirm import")).to_have_count(0)
-    assert fits(page)
+    expect_fits(page)
 
     file.write_text(GOOD.replace("weekly-sum", job))
     upload(page, file)
     expect(page.get_by_role("heading", name="Nothing has been written yet")).to_be_visible()
     expect(page.locator("#import-new")).to_contain_text(job)
-    assert fits(page)
+    expect_fits(page)
     page.get_by_role("button", name="Confirm import").click()
     expect(page.get_by_text("Imported: 1 new.")).to_be_visible()
     expect(page.locator("#result_list")).to_contain_text(job)
@@ -55,7 +53,7 @@ def test_a_file_is_corrected_previewed_and_imported(admin_page: Page, tmp_path: 
     row = page.locator("#import-changed tbody tr").first
     expect(row).to_contain_text("Weekly sum")
     expect(row).to_contain_text("Sum of the week")
-    assert fits(page)
+    expect_fits(page)
 
 
 def test_what_is_exported_can_be_imported_unchanged(admin_page: Page, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import live
+from tests.browser.conftest import expect_fits
 from tests.browser.test_jobs import LIST, make_job, reload_until, row
 from tests.live import Server, Site
 
@@ -120,4 +121,4 @@ def test_nothing_is_cut_off_at_any_width(admin_page: Page, site: Site, width: in
     broken = f"{LIST}narrow-{width}/"
     for path in (LIST, f"{broken}change/", f"{broken}repair/", f"{LIST}{CODE_JOB}/change/", f"{LIST}deleted-by-hand/"):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        expect_fits(page)

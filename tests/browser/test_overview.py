@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests import live
-from tests.browser.conftest import log_in
+from tests.browser.conftest import expect_fits, log_in
 from tests.live import Server
 
 OVERVIEW = "/admin/django_apscheduler/djangojob/overview/"
@@ -20,7 +20,7 @@ LONG = "Unbroken" + "y" * 60
 
 
 @pytest.fixture(scope="module")
-def down_for_a_while(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def read_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield a server that came back after nothing led for longer than a job's grace time."""
     with live.site("sqlite", tmp_path_factory.mktemp("live")) as made:
         first = made.gunicorn()
@@ -54,23 +54,6 @@ def _executions(server: Server, job_id: str, status: str) -> int:
     return count
 
 
-@pytest.fixture(params=["light", "dark", "narrow", "without scripts"])
-def reader(request: pytest.FixtureRequest, browser: Browser, down_for_a_while: Server) -> Iterator[Page]:
-    """Yield a page of each kind of browser, logged in as the superuser."""
-    context = browser.new_context(
-        base_url=down_for_a_while.url,
-        java_script_enabled=request.param != "without scripts",
-        viewport={"width": 360 if request.param == "narrow" else 1280, "height": 900},
-        color_scheme="dark" if request.param == "dark" else "light",
-        locale="en-US",
-    )
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    log_in(page)
-    yield page
-    context.close()
-
-
 def test_a_missed_tick_is_explained_from_the_index_on(reader: Page) -> None:
     expect(reader.get_by_role("heading", name="Scheduler")).to_be_visible()
     tile = reader.locator(".jc-tile", has_text="missed in 24 h")
@@ -97,20 +80,20 @@ def test_what_failed_is_first_and_two_clicks_away(reader: Page) -> None:
 @pytest.mark.parametrize("path", ["/admin/", OVERVIEW, "/admin/auth/user/", f"{LIST}remind/change/"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_nothing_leaves_the_window(
-    browser: Browser, down_for_a_while: Server, path: str, scheme: Any
+    browser: Browser, read_site: Server, path: str, scheme: Any
 ) -> None:
-    context = browser.new_context(base_url=down_for_a_while.url, color_scheme=scheme, locale="en-US")
+    context = browser.new_context(base_url=read_site.url, color_scheme=scheme, locale="en-US")
     page = context.new_page()
     log_in(page)
     # All scheduling is paused, so that the banner is there to be looked at.
-    paused = down_for_a_while.api("POST", "scheduler/pause/", {"reason": LONG})
+    paused = read_site.api("POST", "scheduler/pause/", {"reason": LONG})
     assert paused.status == 200, paused.text
     try:
         page.set_viewport_size({"width": 360, "height": 800})
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        expect_fits(page)
         page.set_viewport_size({"width": 1280, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        expect_fits(page)
         page.add_style_tag(content="* { transition: none !important; }")
         for part in (".jc", ".jc-banner"):
             if page.locator(part).count():
@@ -118,13 +101,13 @@ def test_axe_finds_nothing_and_nothing_leaves_the_window(
                 assert not found, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
         assert page.locator(".jc-live.is-paused, .jc-banner.is-paused").count() == 1
     finally:
-        resumed = down_for_a_while.api("POST", "scheduler/resume/", {})
+        resumed = read_site.api("POST", "scheduler/resume/", {})
         assert resumed.status == 200, resumed.text
         context.close()
 
 
-def test_the_keyboard_alone_can_pass_the_timeline(browser: Browser, down_for_a_while: Server) -> None:
-    context = browser.new_context(base_url=down_for_a_while.url, locale="en-US")
+def test_the_keyboard_alone_can_pass_the_timeline(browser: Browser, read_site: Server) -> None:
+    context = browser.new_context(base_url=read_site.url, locale="en-US")
     page = context.new_page()
     log_in(page)
     page.goto(OVERVIEW)

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import expect_fits
 from tests.live import Server, wait_until
 
 LIST = "/admin/django_apscheduler/djangojob/"
@@ -133,13 +134,18 @@ def test_the_chart_shows_days_instead_without_losing_what_was_typed(admin_page: 
     expect(page.get_by_label("Name").first).to_have_value("Not saved yet")
 
 
-def test_open_failures_lead_to_what_failed_alike(admin_page: Page, history: None) -> None:
+def test_open_failures_lead_to_the_inbox(admin_page: Page, history: None) -> None:
     page = admin_page
     page.goto(f"{LIST}fails/change/")
     card = page.get_by_role("region", name="Open failures")
     expect(card).to_contain_text("RuntimeError: boom")
-    card.get_by_role("link", name="all that failed alike").click()
-    expect(page.locator("#result_list tbody tr").first).to_contain_text("RuntimeError: boom")
+    card.get_by_role("link", name="All failures of this job").click()
+    row = page.locator("#result_list tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("RuntimeError: boom")
+    page.go_back()
+    card.get_by_role("link", name="RuntimeError: boom").click()
+    expect(page.get_by_role("link", name="Acknowledge…")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", [LIST, PAGE, f"{LIST}fails/change/"])
@@ -154,7 +160,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(admin_page: Page, history: Non
             page.locator(shown).check()
         for width in (360, 1280):
             page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            expect_fits(page)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             found = Axe().run(page, context="#content").response["violations"]
@@ -166,4 +172,4 @@ def test_on_a_phone_a_bars_words_stay_on_the_screen(admin_page: Page, history: N
     page.set_viewport_size({"width": 360, "height": 800})
     page.goto(LIST)
     strip_of(page, "Ticks").locator("a").last.hover()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect_fits(page)

@@ -119,7 +119,7 @@ def test_each_row_says_what_it_means_or_what_is_wrong(client: Client) -> None:
     assert "errorlist" not in rows[2]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(DOCUMENTS)
 def test_a_schedule_goes_through_the_form_and_the_line_and_comes_back_the_same(document: dict[str, Any]) -> None:
     document = normalise(document, allow_past=True)
@@ -296,7 +296,7 @@ def posts(draw: st.DrawFn) -> dict[str, Any]:
 POSTS = posts()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(posts=POSTS)
 def test_no_input_is_an_error_of_the_server(client: Client, posts: dict[str, Any]) -> None:
     answer = client.post(PREVIEW, posts)
@@ -305,7 +305,7 @@ def test_no_input_is_an_error_of_the_server(client: Client, posts: dict[str, Any
         assert f'data-part="{part}"' in answer.content.decode()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(posts=POSTS)
 def test_no_input_is_an_error_of_the_page(client: Client, posts: dict[str, Any]) -> None:
     assert client.post(ADD, {**posts, "_preview": "1"}).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_runners_see_the_buttons_that_the_status_allows(runner: Client, status: 
     markup = runner.get(page_url(make_execution(status=status))).content.decode()
     on_the_way = status in (Status.QUEUED, Status.STARTED)
     assert ("/retry/" in markup) is not on_the_way
-    assert ("/cancel/" in markup) is (status == Status.QUEUED)
+    assert ("/cancel/" in markup) is on_the_way
     assert (">Run again</button>" in markup) is (status == Status.EXECUTED)
     assert (">Retry</button>" in markup) is (not on_the_way and status != Status.EXECUTED)
 
@@ -259,13 +260,26 @@ def test_a_queued_execution_is_cancelled(runner: Client) -> None:
     assert "Cancelled by ada." in runner.get(page_url(execution)).content.decode()
 
 
-def test_what_has_started_cannot_be_cancelled(runner: Client) -> None:
+def test_what_runs_is_told_to_end_and_its_page_says_so(runner: Client) -> None:
     make_job()
     execution = make_execution(status=Status.STARTED)
+    assert page_url(execution, "cancel") in runner.get(page_url(execution)).content.decode()
     response = runner.post(page_url(execution, "cancel"))
-    assert said(response)[0].startswith("Only a queued execution can be cancelled")
+    assert "ends when its function looks" in said(response)[0]
     execution.refresh_from_db()
     assert execution.status == Status.STARTED
+    page = runner.get(page_url(execution)).content.decode()
+    assert re.search(r"ada cancelled it \d+ s ago. It ends when its function looks.", page)
+    assert page_url(execution, "cancel") not in page
+    assert said(runner.post(page_url(execution, "cancel")))[0].startswith("This execution has been cancelled already")
+
+
+def test_what_runs_in_a_process_is_said_to_be_ended(runner: Client) -> None:
+    make_job(executor="processes")
+    execution = make_execution(status=Status.STARTED)
+    response = runner.post(page_url(execution, "cancel"))
+    assert said(response) == ["Cancelled: it is ended within seconds."]
+    assert "It is ended within seconds." in runner.get(page_url(execution)).content.decode()
 
 
 # --- in bulk ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from django_apscheduler.models import DjangoJob, DjangoJobExecution
 
 from app_scheduler.admin.execution_facts import Facts
 from app_scheduler.admin.execution_page import Page
-from app_scheduler.models import ExecutionDetail, ExecutionOrigin, JobSpec, Status
+from app_scheduler.models import ConcurrencyGroup, ExecutionDetail, ExecutionOrigin, JobSpec, Status
 from tests.integration.admin.histories import (
     TRACEBACK,
     make_execution,
@@ -107,6 +107,24 @@ def test_a_queued_one_says_what_it_waits_for() -> None:
     JobSpec.objects.update(max_instances=2)
     queued = DjangoJobExecution.objects.get(status=Status.QUEUED)
     assert Page(whole(queued), NOW).sentence.endswith("for 10 s now.")
+
+
+def test_a_queued_one_says_which_group_it_waits_for() -> None:
+    make_job(concurrency_group="database")
+    make_job("other", concurrency_group="database")
+    holder = make_execution("other", status=Status.STARTED)
+    queued = make_execution(status=Status.QUEUED, due=NOW - timedelta(seconds=10))
+    words = f"The group “database” has 1 slot, and execution {holder.pk} holds it."
+    assert Page(whole(queued), NOW).sentence.endswith(words)
+    ConcurrencyGroup.objects.create(name="database", slots=2)
+    assert "database" not in Page(whole(queued), NOW).sentence
+
+
+def test_what_was_sent_says_that_no_worker_has_begun_it() -> None:
+    make_job()
+    queued = make_execution(status=Status.QUEUED, due=NOW - timedelta(seconds=10))
+    ExecutionDetail.objects.filter(pk=queued.pk).update(available_at=None, sent_at=NOW - timedelta(seconds=3))
+    assert re.search(r"sent to the workers at \d\d:\d\d:\d\d; for 3.00 s none", Page(whole(queued), NOW).sentence)
 
 
 def test_without_retries_attempts_are_not_spoken_of() -> None:
@@ -208,7 +226,7 @@ def test_failures_like_it_are_counted_and_linked(viewer: Client, monkeypatch: py
         execution = make_execution(
             status=Status.ERROR, fingerprint="f" * 32, exception="x", due=NOW - timedelta(minutes=minute)
         )
-    link = f'?detail__fingerprint={"f" * 32}">3 like this</a>'
+    link = f'?detail__fingerprint={"f" * 32}">3 like this</a>'  # no group is kept
     assert link in page_of(viewer, execution)
     monkeypatch.setattr("app_scheduler.admin.execution_page.MAX_ALIKE", 2)
     assert "more than 2 like this" in page_of(viewer, execution)
@@ -338,6 +356,26 @@ def test_the_chain_of_attempts_is_linked_both_ways(viewer: Client) -> None:
     text = section(page_of(viewer, chain[2]), "How it came about")
     assert "Earlier attempts" in text
     assert "Later attempts" in text
+
+
+def test_the_first_of_many_attempts_is_linked_and_each_says_which_it_is(viewer: Client) -> None:
+    make_job(max_retries=20)
+    chain: list[DjangoJobExecution] = []
+    for number in range(13):
+        chain.append(
+            make_execution(
+                status=Status.ERROR,
+                due=NOW + timedelta(minutes=number),
+                attempt=number + 1,
+                retry_of=chain[-1] if chain else None,
+                reason=f"Attempt {number + 1} of 21." if chain else "",
+            )
+        )
+    page = Page(whole(chain[-1]), NOW)
+    assert page.attempts.first_url == page_url(chain[0])
+    assert page.attempts.earlier[-1].words.endswith("attempt 12 of 21")
+    assert "Open the first attempt" in section(page_of(viewer, chain[-1]), "How it came about")
+    assert Page(whole(chain[10]), NOW).attempts.first_url == ""
 
 
 def test_attempts_that_go_round_in_a_circle_end(viewer: Client) -> None:

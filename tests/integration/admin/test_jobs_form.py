@@ -143,6 +143,9 @@ def test_all_options_are_stored(client: Client) -> None:
         description="Line 1\nLine 2",
         trigger_type="interval",
         interval_hours="1",
+        queue="mail",
+        priority="-5",
+        concurrency_group="The Database",
         max_instances="3",
         coalesce=None,
         misfire_grace_time="",
@@ -155,6 +158,7 @@ def test_all_options_are_stored(client: Client) -> None:
     )
     spec = JobSpec.objects.get()
     assert (spec.job_id, spec.max_instances, spec.coalesce, spec.misfire_grace_time) == ("my-id", 3, False, None)
+    assert (spec.queue, spec.priority, spec.concurrency_group) == ("mail", -5, "the database")
     assert (spec.timeout, spec.max_retries, spec.retry_backoff, spec.rerun_if_interrupted) == (90, 2, 5, True)
     assert (spec.state, spec.description) == (JobState.PAUSED, "Line 1\nLine 2")
     assert json.loads(LogEntry.objects.get().change_message)[0]["reason"] == "as agreed"
@@ -228,6 +232,10 @@ def test_odd_ids_work_everywhere(client: Client, job_id: str) -> None:
         ({"tags": "ok, <b>"}, "tags", "not a tag"),
         ({"name": "x" * 256}, "name", "256 characters"),
         ({"executor": "moon"}, "executor", "no executor"),
+        ({"queue": "two words"}, "queue", "not the name of a queue"),
+        ({"priority": "101"}, "priority", "from -100 to 100"),
+        ({"priority": "high"}, "priority", "whole number"),
+        ({"concurrency_group": "a/b"}, "concurrency_group", "not the name of a group"),
         ({"max_instances": "0"}, "max_instances", "whole number"),
         ({"misfire_grace_time": "soon"}, "misfire_grace_time", "whole number"),
         ({"timeout": "-1"}, "timeout", "whole number"),

@@ -132,18 +132,6 @@ def test_a_healthy_site_is_told_so(client: Client, alive: None) -> None:
     assert "0 failures open" in words
 
 
-def test_one_failure_among_thousands_is_not_rounded_away() -> None:
-    from app_scheduler.admin.overview_cards import share_words
-
-    assert [share_words(share) for share in (1, 0.99999, 0.994, 0.00001, 0)] == [
-        "100 %",
-        "99.9 %",
-        "99.4 %",
-        "0.1 %",
-        "0 %",
-    ]
-
-
 def test_the_chart_says_every_value_as_text(client: Client) -> None:
     make_job()
     for minutes in (1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_apscheduler.models import DjangoJobExecution
 
+from app_scheduler import services
 from app_scheduler.admin.arrivals import MAX_COUNTED
-from app_scheduler.models import ExecutionDetail, Status
+from app_scheduler.admin.lastlook import KEY
+from app_scheduler.models import ExecutionDetail, FailureGroup, Status
+from app_scheduler.services import Actor
 from tests.integration.admin.histories import (
     LIST,
     client_with,
@@ -24,19 +28,24 @@ from tests.integration.admin.histories import (
     make_strange_job,
     page_url,
 )
+from tests.integration.failing import fail, group_of
+from tests.integration.failing import make_job as make_failing_job
 
 pytestmark = pytest.mark.django_db
 
 JOBS = "/admin/django_apscheduler/djangojob/"
+INBOX = "/admin/app_scheduler/failuregroup/"
 
 
-def look(client: Client, url: str, rows: Any = (), etag: str = "", seen: str = "") -> Any:
+def look(client: Client, url: str, rows: Any = (), etag: str = "", seen: str = "", part: str = "") -> Any:
     """Ask as the script of a page does."""
     headers = {"HX-Request": "true", "HX-Target": "jc-look", "Live-Rows": ",".join(quote(str(row)) for row in rows)}
     if etag:
         headers["If-None-Match"] = etag
     if seen:
         headers["Live-Seen"] = seen
+    if part:
+        headers["Live-Part"] = part
     return client.get(url, headers=headers)
 
 
@@ -119,6 +128,44 @@ def test_a_strange_word_for_what_was_seen_counts_nothing(viewer: Client, seen: s
     assert " new</a>" not in answer.content.decode()
 
 
+def test_the_inbox_tells_of_failures_that_came_and_changes_the_rows_in_sight(client: Client) -> None:
+    make_failing_job()
+    fail()
+    page = client.get(INBOX).content.decode()
+    seen = re.search(r'data-seen="(\d+)"', page)
+    group = group_of()
+    assert seen is not None and f'data-row="{group.pk}"' in page
+    assert " new</a>" not in look(client, INBOX, [group.pk], seen=seen[1]).content.decode()
+    fail(at=timezone.now() + timedelta(seconds=1), fault="b")
+    services.acknowledge_failures([group.pk], Actor(), note="Seen")
+    text = look(client, INBOX, [group.pk], seen=seen[1]).content.decode()
+    assert "<title>(1) Failures |" in text and 'id="jc-tabs" hx-swap-oob="true"' in text
+    assert ">1 new</a>" in text
+    (row,) = re.findall(r'<tr id="jc-row-[^>]*>.*?</tr>', text, re.DOTALL)
+    assert f'id="jc-row-{group.pk}"' in row and "acknowledged" in row and "Acknowledge…" not in row
+
+
+@pytest.mark.parametrize("seen", ["", "x", "9" * 60, "9" * 18, "-4"])
+def test_a_strange_moment_of_the_inbox_counts_nothing(client: Client, seen: str) -> None:
+    make_failing_job()
+    fail()
+    answer = look(client, INBOX, ["x", group_of().pk], seen=seen)
+    assert answer.status_code == 200
+    assert " new</a>" not in answer.content.decode()
+
+
+def test_a_look_at_the_inbox_costs_the_same_however_much_is_in_it(client: Client) -> None:
+    make_failing_job()
+    fail()
+    seen = str(int(timezone.now().timestamp() * 1000) - 3_600_000)
+    budget = _queries(client, INBOX, [group_of().pk], seen=seen)
+    for number in range(20):
+        fail(fault=f"more {number}")
+    many = list(FailureGroup.objects.values_list("pk", flat=True))
+    assert _queries(client, INBOX, many, seen=seen) == budget
+    assert budget <= 17
+
+
 def test_jobs_are_named_by_their_ids_whatever_those_hold(client: Client) -> None:
     make_job("a,b <ü>")
     make_strange_job("not adopted")
@@ -191,12 +238,10 @@ def test_an_execution_that_is_gone_ends_the_looking(viewer: Client) -> None:
     assert "Live" not in answer
 
 
-def _queries(client: Client, url: str, rows: Any, seen: str = "") -> int:
-    look(client, url, rows, seen=seen)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        answer = look(client, url, rows, seen=seen)
+def _queries(client: Client, url: str, rows: Any, seen: str = "", part: str = "") -> int:
+    look(client, url, rows, seen=seen, part=part)
+    with CaptureQueriesContext(connection) as queries:
+        answer = look(client, url, rows, seen=seen, part=part)
     assert answer.status_code == 200
     return len(queries)
 
@@ -228,3 +273,99 @@ def test_a_look_at_an_execution_costs_the_same_however_long_its_history(viewer: 
     budget = _queries(viewer, page_url(execution), [])
     fill("digest", 300)
     assert _queries(viewer, page_url(execution), []) == budget
+
+
+OVERVIEW = f"{JOBS}overview/"
+JOB_PAGE = f"{JOBS}digest/change/"
+
+
+def regions_of(answer: Any) -> set[str]:
+    """Return the ids of the regions of an answer."""
+    return set(re.findall(r'id="([\w-]+)" hx-swap-oob="true"', answer.content.decode()))
+
+
+PARTS = {
+    OVERVIEW: (
+        {"jc-live-bar", "jc-tiles"},
+        {
+            *("jc-needs-card", "jc-timeline-place", "jc-outcomes-card", "jc-slowest-card", "jc-unreliable-card"),
+            "jc-kept-card",
+        },
+    ),
+    f"{OVERVIEW}?on=index": ({"jc-live-bar", "jc-tiles"}, {"jc-needs-card"}),
+    JOB_PAGE: ({"jc-state", "jc-faults-place", "jc-executions"}, {"jc-preview", "jc-history-place"}),
+}
+
+
+@pytest.mark.parametrize("url", PARTS)
+def test_a_quick_look_leaves_out_what_costs_more(client: Client, url: str) -> None:
+    make_job()
+    make_execution()
+    quick, others = PARTS[url]
+    assert regions_of(look(client, url)) == quick | others
+    answer = look(client, url, part="quick")
+    assert regions_of(answer) == quick
+    assert answer["Live"] == "on"
+    assert "csrf" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("url", PARTS)
+def test_the_page_has_each_region_that_a_look_brings(client: Client, url: str) -> None:
+    make_job()
+    make_execution()
+    page = client.get("/admin/" if "index" in url else url).content.decode()
+    for region in regions_of(look(client, url)):
+        assert page.count(f'id="{region}"') == 1
+    asked = "/admin/django_apscheduler/djangojob/overview/?on=index" if "index" in url else url
+    assert f'hx-get="{asked}"' in page
+
+
+@pytest.mark.parametrize("url", PARTS)
+def test_a_quick_look_costs_less_and_the_same_however_much_there_is(client: Client, url: str) -> None:
+    for name in ("digest", *(f"few-{number}" for number in range(20))):
+        make_job(name)
+    fill("digest", 12)
+    quick, whole = _queries(client, url, [], part="quick"), _queries(client, url, [])
+    assert quick < whole
+    for number in range(40):
+        make_job(f"many-{number}")
+    fill("few-1", 300)
+    assert _queries(client, url, [], part="quick") == quick
+    assert _queries(client, url, []) == whole
+
+
+def test_a_look_at_a_job_needs_the_job_and_the_permission(client: Client) -> None:
+    make_job()
+    assert look(client_with(), JOB_PAGE).status_code == 403
+    assert look(client_with(name="another"), OVERVIEW).status_code == 403
+    make_strange_job("not adopted")
+    for url in (f"{JOBS}gone/change/", f"{JOBS}not_20adopted/change/"):
+        answer = look(client, url)
+        assert answer.status_code == 404
+        assert "Live" not in answer
+
+
+def test_a_look_at_a_job_has_what_its_reader_may_do(client: Client) -> None:
+    make_job()
+    assert "Run now" in look(client, JOB_PAGE).content.decode()
+    viewer = client_with("view_djangojob")
+    assert "Run now" not in look(viewer, JOB_PAGE).content.decode()
+    assert 'id="jc-look"' in viewer.get(JOB_PAGE).content.decode()
+
+
+def test_a_page_that_answers_a_form_does_not_refresh_itself(client: Client) -> None:
+    make_job()
+    assert 'id="jc-look"' in client.get(JOB_PAGE).content.decode()
+    assert 'id="jc-look"' not in client.post(JOB_PAGE, {"_preview": "1", "_job": "digest"}).content.decode()
+    assert 'id="jc-look"' not in client.get(f"{JOBS}add/").content.decode()
+
+
+def test_a_page_that_refreshes_itself_is_no_reader(client: Client) -> None:
+    make_job()
+    client.get(OVERVIEW)
+    kept = client.session[KEY]
+    session = client.session
+    session[KEY] = {"seen": (timezone.now() - timedelta(hours=9)).isoformat(), "before": None}
+    session.save()
+    look(client, OVERVIEW)
+    assert client.session[KEY] == session[KEY] != kept

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 INDEX = "/admin/"
 JOBS, EXECUTIONS = "/admin/django_apscheduler/djangojob/", "/admin/django_apscheduler/djangojobexecution/"
 FAILURES, WINDOWS = "/admin/app_scheduler/failuregroup/", "/admin/app_scheduler/blackoutwindow/"
+GROUPS, INSTANCES = "/admin/app_scheduler/concurrencygroup/", "/admin/app_scheduler/schedulerinstance/"
 SECTIONS = ("/admin/django_apscheduler/", "/admin/app_scheduler/")
 
 
@@ -34,10 +35,10 @@ def test_the_models_of_the_console_stand_together_and_jobs_come_first() -> None:
     response = client.get(INDEX)
     (section,) = console_of(response.context["app_list"])
     assert (section["name"], section["app_url"]) == ("Scheduler", SECTIONS[0])
-    assert addresses(section) == [JOBS, EXECUTIONS, FAILURES, WINDOWS]
+    assert addresses(section) == [JOBS, EXECUTIONS, FAILURES, WINDOWS, GROUPS, INSTANCES]
     assert [each["app_label"] for each in response.context["app_list"]].count("auth") == 1
     (sidebar,) = console_of(response.context["available_apps"])
-    assert addresses(sidebar) == [JOBS, EXECUTIONS, FAILURES, WINDOWS]
+    assert addresses(sidebar) == [JOBS, EXECUTIONS, FAILURES, WINDOWS, GROUPS, INSTANCES]
     for address in addresses(section):
         assert client.get(address).status_code == 200
 
@@ -46,7 +47,7 @@ def test_the_models_of_the_console_stand_together_and_jobs_come_first() -> None:
 def test_the_page_of_either_app_shows_the_section(address: str) -> None:
     response = client_of(superuser()).get(address)
     (section,) = response.context["app_list"]
-    assert addresses(section) == [JOBS, EXECUTIONS, FAILURES, WINDOWS]
+    assert addresses(section) == [JOBS, EXECUTIONS, FAILURES, WINDOWS, GROUPS, INSTANCES]
     assert "Scheduler administration" in text_of(response)
 
 
