@@ -8,6 +8,8 @@ PORT ?= 8000
 DEBUG ?= 1
 # Workers of the tests that start servers: each has several processes busy.
 PROCESS_WORKERS ?= 3
+# Workers of the browser's tests, which have a server and a browser each.
+BROWSER_WORKERS ?= 2
 # More for pytest, as in: make test-sqlite PYTEST_OPTIONS="-k crontab -x"
 PYTEST_OPTIONS ?=
 
@@ -51,7 +53,7 @@ test-processes: $(DEVELOPMENT)  ## Run the tests that start, kill and race real 
 
 test-browser: $(DEVELOPMENT)  ## Run the tests in Chromium, which is installed if it can be
 	@if [ "$$SKIP_BROWSER" = 1 ]; then echo "Browser tests left out: SKIP_BROWSER=1"; \
-	elif $(MAKE) --no-print-directory --silent chromium; then set -x; $(PYTEST) tests/browser; \
+	elif $(MAKE) --no-print-directory --silent chromium; then set -x; $(PYTEST) -n $(BROWSER_WORKERS) --dist loadfile tests/browser; \
 	else echo "Browser tests left out: there is no Chromium here, and it cannot be installed"; fi
 
 lint: $(DEVELOPMENT)  ## Check style, types, migrations and the production settings
@@ -77,7 +79,7 @@ bench: $(DEVELOPMENT)  ## Measure the speed beside plain django-apscheduler: BEN
 	$(BIN)/python -m tests.benchmarks run $(if $(BENCH_QUICK),--scale quick --repeat 1) \
 		$(if $(BENCH_MEMORY),--executions $(BENCH_MEMORY)) $(BENCH_OPTIONS) $(BENCH)
 
-chaos: $(DEVELOPMENT)  ## Kill, stall and cut off leaders for CHAOS_SECONDS (60) on both databases, and reconcile
+chaos: $(DEVELOPMENT)  ## Kill, stall and cut off leaders and workers for CHAOS_SECONDS (60) on both databases, and reconcile
 	@rm -rf var/chaos
 	$(PYTEST) -n 2 --timeout 0 -m chaos tests/processes; status=$$?; cat var/chaos/*.txt; exit $$status
 
@@ -108,7 +110,7 @@ $(RUNTIME): requirements.txt $(BIN)/python
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements.txt requirements-dev.txt $(BIN)/python
+$(DEVELOPMENT): requirements.txt requirements-celery.txt requirements-dev.txt $(BIN)/python
 	@echo "Installing the development requirements into $(VENV)"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $(RUNTIME) $@

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from tests.benchmarks.results import SIDES, Case
+from tests.benchmarks.results import DATABASES, Case
 
 #: ``full`` is for publishing, ``quick`` for a look, ``tiny`` only shows that it still works.
 Scale = Literal["full", "quick", "tiny"]
@@ -29,7 +29,8 @@ class Measure:
     better: Literal["more", "less"]
     figures: Mapping[str, Figure]
     cases: Mapping[Scale, tuple[Case, ...]]
-    sides: tuple[str, ...] = field(default=SIDES)
+    sides: tuple[str, ...] = ("ours", "stock", "memory")
+    databases: tuple[str, ...] = DATABASES
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -42,6 +43,31 @@ MEASURES: Mapping[str, Measure] = {
             "quick": (Case(count=500), Case(count=2000)),
             "tiny": (Case(count=20, stored=10),),
         },
+    ),
+    "processes": Measure(
+        "In child processes",
+        "more",
+        {
+            "per_second": Figure("executions per second in processes"),
+            "threads_per_second": Figure("executions per second in threads"),
+        },
+        {"full": (Case(count=2000),), "quick": (Case(count=500),), "tiny": (Case(count=20, stored=10),)},
+        ("ours", "stock"),
+    ),
+    "celery": Measure(
+        "Jobs due at one instant, through Celery",
+        "more",
+        {
+            "dispatched_per_second": Figure("published to the broker per second"),
+            "run_per_second": Figure("run by the workers per second"),
+        },
+        {
+            "full": tuple(Case(count=count, workers=workers) for count in (1000, 10_000) for workers in (1, 2)),
+            "quick": (Case(count=1000, workers=1), Case(count=1000, workers=2)),
+            "tiny": (Case(count=10, workers=1),),
+        },
+        ("ours", "beat"),
+        ("postgres",),
     ),
     "statements": Measure(
         "SQL statements in such a burst",
@@ -160,6 +186,33 @@ MEASURES: Mapping[str, Measure] = {
             "tiny": (Case(count=100, stored=10),),
         },
         ("ours", "stock"),
+    ),
+    "volume": Measure(
+        "A long past, in one table and in partitions",
+        "less",
+        {
+            f"{shape}_{figure}": Figure(f"{title}: {words}", decimals, ratio=False)
+            for shape, title in (("whole", "one table"), ("parts", "partitions"))
+            for figure, words, decimals in (
+                ("jobs_ms", "page of jobs, ms", 0),
+                ("job_ms", "page of a job, ms", 0),
+                ("executions_ms", "page of executions, ms", 0),
+                ("errors_ms", "those that failed, ms", 0),
+                ("execution_ms", "page of an execution, ms", 0),
+                ("overview_ms", "overview, ms", 0),
+                ("burst_per_second", "executions per second of a burst", 0),
+                ("prune_seconds", "the oldest thirtieth goes, seconds", 2),
+                ("vacuum_seconds", "vacuum after it, seconds", 2),
+                ("megabytes", "size with indexes, MB", 0),
+            )
+        },
+        {
+            "full": (Case(count=3_000_000, stored=1000),),
+            "quick": (Case(count=100_000, stored=1000),),
+            "tiny": (Case(count=6000, stored=10),),
+        },
+        ("ours",),
+        ("postgres",),
     ),
 }
 

@@ -15,12 +15,13 @@ from tests.benchmarks.results import Case, Cell
 from tests.run_directory import run_directory
 
 PREPARE_SECONDS = 600
+BEAT = "tests.benchmarks.beat_settings"
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings", "DEBUG": "0", "LOG_LEVEL": "ERROR"}
 
 
-def environment(url: str) -> dict[str, str]:
-    """Return the environment of a process on the database."""
-    return live.environment(url, SETTINGS)
+def environment(url: str, side: str) -> dict[str, str]:
+    """Return the environment of a side's process on the database."""
+    return live.environment(url, {**SETTINGS, **({"DJANGO_SETTINGS_MODULE": BEAT} if side == "beat" else {})})
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def _postgres(cell: Cell, stored: int) -> str:
 
 def _prepare(cell: Cell, stored: int, url: str) -> None:
     command = ["-m", "tests.benchmarks.process", "prepare", cell.side, json.dumps(asdict(Case(stored=stored)))]
-    done = live.run(command, environment(url), PREPARE_SECONDS)
+    done = live.run(command, environment(url, cell.side), PREPARE_SECONDS)
     if done.returncode:
         raise RuntimeError(f"The database of {cell} with {stored:,} jobs could not be made:\n{done.stderr[-4000:]}")
 

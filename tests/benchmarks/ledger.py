@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.apps import apps
@@ -93,6 +94,7 @@ def _details() -> str:
         "execution_id": "e.id",
         "origin": "'schedule'",
         "attempt": "1",
+        "priority": "0",
         "queued_at": "e.run_time",
         "started_at": f"CASE WHEN {ran} THEN e.run_time END",
         "finished_at": finished,
@@ -118,11 +120,8 @@ def _count() -> None:
         model.objects.all().delete()
     migration = importlib.import_module("app_scheduler.migrations.0009_count_what_there_is")
 
-    class Editor:
-        pass
-
-    Editor.connection = connection  # type: ignore[attr-defined]
-    migration.count(apps, Editor)
+    # Of a schema editor, the migration asks for nothing but its connection.
+    migration.count(apps, SimpleNamespace(connection=connection))
     last = (
         f"(SELECT e.id FROM {_name(DjangoJobExecution)} AS e WHERE e.job_id = s.job_id ORDER BY run_time DESC LIMIT 1)"
     )

@@ -12,7 +12,7 @@ from tests.benchmarks.catalogue import MEASURES, Figure, Measure
 from tests.benchmarks.results import DATABASES, Case, Cell, Record
 
 DATABASE_TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "": ""}
-HEADER = ("size", "figure", "database", "ours", "stock", "ours ÷ stock", "memory", "ours ÷ memory")
+FIRST_COLUMNS = ("size", "figure", "database", "ours")
 #: The first of them; the others hold numbers.
 WORD_COLUMNS = 3
 SERIES_POINTS = 9
@@ -41,28 +41,32 @@ def _origin(run: dict[str, Any]) -> str:
 def _section(measure: Measure, records: Sequence[Record]) -> str:
     # Where only the store in memory was measured, it still has its rows.
     databases = [name for name in DATABASES if any(record.cell.database == name for record in records)] or [""]
+    peers = _peers(measure)
+    header = (*FIRST_COLUMNS, *(title for peer in peers for title in (peer, f"ours ÷ {peer}")))
     rows = [
-        (str(case), figure.title, DATABASE_TITLES[database], *_values(key, figure, case, database, records))
+        (str(case), figure.title, DATABASE_TITLES[database], *_values(key, figure, case, database, records, peers))
         for case in dict.fromkeys(record.case for record in records)
         for key, figure in measure.figures.items()
         for database in databases
     ]
-    lines = [f"### {measure.title} ({measure.better} is better)", "", *_aligned([HEADER, *rows])]
+    lines = [f"### {measure.title} ({measure.better} is better)", "", *_aligned([header, *rows])]
     notes = [*_series(records), *_faults(records)]
     return "\n".join([*lines, "", *notes] if notes else lines)
 
 
-def _values(key: str, figure: Figure, case: Case, database: str, records: Sequence[Record]) -> tuple[str, ...]:
-    ours, stock, memory = (
-        _median(key, case, cell, records) for cell in (Cell("ours", database), Cell("stock", database), Cell("memory"))
-    )
-    return (
-        _number(ours, figure.decimals),
-        _number(stock, figure.decimals),
-        _ratio(ours, stock) if figure.ratio else "",
-        _number(memory, figure.decimals),
-        _ratio(ours, memory) if figure.ratio else "",
-    )
+def _peers(measure: Measure) -> tuple[str, ...]:
+    return ("beat",) if "beat" in measure.sides else ("stock", "memory")
+
+
+def _values(
+    key: str, figure: Figure, case: Case, database: str, records: Sequence[Record], peers: Sequence[str]
+) -> tuple[str, ...]:
+    ours = _median(key, case, Cell("ours", database), records)
+    values = [_number(ours, figure.decimals)]
+    for peer in peers:
+        other = _median(key, case, Cell(peer, "" if peer == "memory" else database), records)
+        values += [_number(other, figure.decimals), _ratio(ours, other) if figure.ratio else ""]
+    return tuple(values)
 
 
 def _median(key: str, case: Case, cell: Cell, records: Sequence[Record]) -> float | None:
@@ -110,7 +114,7 @@ def _faults(records: Sequence[Record]) -> list[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows as a Markdown table, the first being its header; numbers stand to the right."""
-    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(HEADER))]
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
     rule = ["-" * width if column < WORD_COLUMNS else "-" * (width - 1) + ":" for column, width in enumerate(widths)]
     return [_line(row, widths) for row in (rows[0], rule, *rows[1:])]
 

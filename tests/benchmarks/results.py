@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SIDES = ("ours", "stock", "memory")
+SIDES = ("ours", "stock", "memory", "beat")
 DATABASES = ("sqlite", "postgres")
 
 
@@ -14,13 +14,14 @@ class Case:
     """One size at which something is measured.
 
     ``count`` is executions, or jobs for the verbs; ``stored`` jobs are in the store beside those that run; ``rate`` is
-    ticks per second; ``seconds`` is how long it takes.
+    ticks per second; ``seconds`` is how long it takes; ``workers`` is Celery workers of one process each.
     """
 
     count: int = 0
     stored: int = 0
     rate: float = 0
     seconds: float = 0
+    workers: int = 0
 
     def __str__(self) -> str:
         parts = [
@@ -28,6 +29,7 @@ class Case:
             f"{self.rate:,g} per second" if self.rate else "",
             f"{self.seconds:,g} s" if self.seconds else "",
             f"{self.stored:,} stored" if self.stored else "",
+            f"{self.workers} worker{'s' if self.workers > 1 else ''}" if self.workers else "",
         ]
         return ", ".join(part for part in parts if part)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,31 @@ from tests.benchmarks.results import Case, Cell, Outcome, Record
 #: More than any case takes; the million executions of a memory run are given more by their number.
 LONGEST_SECONDS = 1800.0
 SLOWEST_PER_SECOND = 50
+BEAT_IS_MISSING = (
+    "django-celery-beat is not installed, and only this measure needs it. Without its dependencies, since it asks for"
+    " others than the site: .venv/bin/pip install --no-deps"
+    " django-celery-beat==2.9.0 django-timezone-field python-crontab"
+)
 
 
 def cells_of(measure: str, sides: Sequence[str], names: Sequence[str]) -> list[Cell]:
     """Return who is measured, on which databases."""
     chosen = [side for side in MEASURES[measure].sides if side in sides]
-    on_databases = [Cell(side, name) for name in names for side in chosen if side != "memory"]
+    on_databases = [
+        Cell(side, name) for name in names if name in MEASURES[measure].databases for side in chosen if side != "memory"
+    ]
     return [*on_databases, *([Cell("memory")] if "memory" in chosen else [])]
 
 
 def run_cell(measure: str, case: Case, cell: Cell) -> Outcome:
     """Measure once, in a process of its own. Whatever goes wrong there is the outcome's fault."""
     command = ["-m", "tests.benchmarks.process", measure, cell.side, json.dumps(asdict(case))]
+    if cell.side == "beat" and find_spec("django_celery_beat") is None:
+        return Outcome(fault=BEAT_IS_MISSING)
     seconds = LONGEST_SECONDS + case.count / SLOWEST_PER_SECOND
     with databases.fresh(cell, case.stored) as url:
         try:
-            done = live.run(command, databases.environment(url), seconds)
+            done = live.run(command, databases.environment(url, cell.side), seconds)
         except subprocess.TimeoutExpired:
             return Outcome(fault=f"not over after {seconds:,.0f} s")
     if done.returncode:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.job import Job
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -30,6 +30,8 @@ from app_scheduler.services import Actor
 from tests.benchmarks.jobs import note, starts
 
 WORKERS = 10
+#: Child processes, where they are measured: what the site's settings have.
+PROCESSES = 4
 #: Jobs that are only stored wait for a moment that no run of the benchmarks sees.
 FAR = timedelta(days=2)
 READY_SECONDS = 60
@@ -71,6 +73,14 @@ class Side(ABC):
     @abstractmethod
     def wait_until_ready(self) -> None:
         """Return when the scheduler works off what is due."""
+
+    @abstractmethod
+    def run_in_processes(self) -> None:
+        """Have the jobs that are added from now on run in child processes, ``PROCESSES`` at a time."""
+
+    @abstractmethod
+    def end_processes(self) -> None:
+        """End those processes."""
 
     @abstractmethod
     def recorded(self) -> int:
@@ -117,6 +127,13 @@ class Ours(_Recorded):
 
     def __init__(self) -> None:
         self._actor = Actor()
+        self._executor = "default"
+
+    def run_in_processes(self) -> None:
+        self._executor = "processes"
+
+    def end_processes(self) -> None:
+        """Leave them: they end with this process."""
 
     def fill(self, count: int) -> None:
         self._settle_jobs_of_code()
@@ -139,8 +156,9 @@ class Ours(_Recorded):
         scheduler.shutdown()
         services.pause_jobs(list(DjangoJob.objects.values_list("id", flat=True)), self._actor)
 
-    def add(self, numbers: Sequence[int]) -> None:
-        rows = [_document(job_id(number), number) for number in numbers]
+    def add(self, numbers: Sequence[int], **document: Any) -> None:
+        given = {"executor": self._executor, **document}
+        rows = [{**_document(job_id(number), number), **given} for number in numbers]
         with transaction.atomic():
             services.carry_out_import(services.plan_import(rows), self._actor)
             self.make_due({number: _far(number) for number in numbers})
@@ -212,6 +230,13 @@ class _Plain(Side):
     def wait_until_ready(self) -> None:
         """Return at once: it does from its start."""
 
+    def run_in_processes(self) -> None:
+        self._processes = ProcessPoolExecutor(PROCESSES)
+        self.scheduler.add_executor(self._processes, "processes")
+
+    def end_processes(self) -> None:
+        self._processes.shutdown()
+
     def become_client(self) -> None:
         self.scheduler.start(paused=True)
 
@@ -254,6 +279,10 @@ class Stock(_Plain, _Recorded):
             next_run_time=None,
         )
         self._pattern = pattern.__getstate__()
+
+    def run_in_processes(self) -> None:
+        super().run_in_processes()
+        self._pattern["executor"] = "processes"
 
     def fill(self, count: int) -> None:
         numbers = range(count)
@@ -318,4 +347,30 @@ class Memory(_Plain):
         return len(starts)
 
 
-SIDES: Mapping[str, type[Side]] = {"ours": Ours, "stock": Stock, "memory": Memory}
+class Beat:
+    """django-celery-beat's ``DatabaseScheduler``: it publishes, and keeps no history."""
+
+    def fill(self, count: int) -> None:
+        """Store nothing: what is measured of it has no other jobs."""
+
+    def add(self, count: int, due: datetime) -> None:
+        """Store ``count`` hourly tasks that are due at one moment."""
+        # Here, for it is installed where it is measured only.
+        from django_celery_beat import models
+
+        tables: Any = models
+        hourly, _ = tables.IntervalSchedule.objects.get_or_create(every=1, period="hours")
+        tasks = [
+            tables.PeriodicTask(
+                name=job_id(number),
+                task="tests.benchmarks.note",
+                args=f"[{number}]",
+                interval=hourly,
+                last_run_at=due - timedelta(hours=1),
+            )
+            for number in range(count)
+        ]
+        tables.PeriodicTask.objects.bulk_create(tasks, batch_size=ROWS_PER_STATEMENT)
+
+
+SIDES: Mapping[str, type[Side | Beat]] = {"ours": Ours, "stock": Stock, "memory": Memory, "beat": Beat}
