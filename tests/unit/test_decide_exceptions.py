@@ -222,7 +222,7 @@ SPANS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     TRIGGERS,
     SPANS,
@@ -283,7 +283,7 @@ def test_every_tick_has_one_verdict_and_the_right_one(
         assert len([each for each in told if "were late" in each.reason]) <= len(looks)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(TRIGGERS, SPANS, st.integers(0, 200))
 def test_the_next_tick_that_runs_is_the_first_that_no_window_holds(
     trigger: str, spans: Sequence[tuple[int, int]], after: int

@@ -37,6 +37,9 @@ DOCUMENT: dict[str, Any] = {
     "kwargs": {},
     "trigger": {"type": "interval", "hours": 1},
     "executor": "default",
+    "queue": "",
+    "priority": 0,
+    "concurrency_group": "",
     "coalesce": True,
     "max_instances": 1,
     "misfire_grace_time": 300,
@@ -100,6 +103,9 @@ documents = st.fixed_dictionaries(
         "kwargs": st.dictionaries(texts | spiky, json_values, max_size=3),
         "trigger": strategies.DOCUMENTS.map(lambda given: triggers.normalise(given, allow_past=True)),
         "executor": st.just("default"),
+        "queue": st.sampled_from(["", "mail", "Mail.Bulk", "1e5"]),
+        "priority": st.integers(-100, 100),
+        "concurrency_group": st.sampled_from(["", "database", "the database", "2026-12-01", "1e5"]),
         "coalesce": st.booleans(),
         "max_instances": st.integers(1, 10_000),
         "misfire_grace_time": st.none() | st.integers(1, 2_147_483_647),
@@ -113,7 +119,7 @@ documents = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=lambda format: format.name)
-@hypothesis_settings(deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@hypothesis_settings(max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(written=st.lists(documents, min_size=1, max_size=3, unique_by=lambda document: document["id"]))
 def test_what_is_written_reads_back_as_it_was(format: type[JobFormat], written: list[dict[str, Any]]) -> None:
     rows = read(format, format().write(written))

@@ -24,7 +24,7 @@ from app_scheduler.signature import signature_of
 from app_scheduler.signature.durations import duration_in_words, iso_duration, parse_duration
 
 #: EXAMPLES=1000 searches for longer.
-quick = settings(max_examples=int(os.environ.get("EXAMPLES", "20")), deadline=None)
+quick = settings(max_examples=int(os.environ.get("EXAMPLES", "20")))
 
 
 class Colour(Enum):

@@ -69,7 +69,7 @@ def windows(draw: st.DrawFn) -> Window:
     return Window("w", begins, ends, ZoneInfo(draw(st.sampled_from(ZONES))), yearly, last_year)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(windows(), st.integers(0, 5), st.sampled_from(["begins", "ends"]), st.integers(-200, 200))
 @example(
     Window("w", datetime(2026, 10, 4, 2, 10), datetime(2026, 10, 4, 2, 50), ZoneInfo("Australia/Sydney")),
@@ -88,7 +88,7 @@ def test_a_window_is_on_when_the_clock_says_so(window: Window, years: int, bound
     assert said_on(window, at) == is_on(window, at)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(windows(), st.integers(-500, 500), st.integers(0, 1200))
 def test_the_times_of_a_span_are_those_of_its_moments(window: Window, start: int, days: int) -> None:
     since = window.begins.replace(tzinfo=UTC) + timedelta(days=start)

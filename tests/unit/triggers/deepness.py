@@ -15,4 +15,4 @@ FACTOR = int(os.environ.get("TRIGGER_EXAMPLES", "1"))
 def examples(count: int) -> Callable[[Any], Any]:
     """Return the settings of a property that tries so many examples, times the factor."""
     slow = [HealthCheck.too_slow] if FACTOR > 1 else []
-    return settings(deadline=None, max_examples=count * FACTOR, suppress_health_check=slow)
+    return settings(max_examples=count * FACTOR, suppress_health_check=slow)

@@ -29,7 +29,7 @@ def days(expression: str, count: int) -> list[date]:
 
 
 # No zone whose gap is at midnight: there cronsim takes the first time that exists for hour 0.
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     crontab_lines(),
     st.sampled_from(["UTC", "Australia/Sydney", "America/New_York", "Asia/Kathmandu", "Europe/Berlin"]),
@@ -147,7 +147,7 @@ def test_every_bad_field_of_a_line_is_named_at_once() -> None:
     assert [message.partition(":")[0] for message in caught.value.errors["expression"]] == ["minute", "hour"]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(crontab_lines(positions=False))
 def test_a_stock_trigger_fires_like_the_line_where_clocks_do_not_change(expression: str) -> None:
     document = line(expression)

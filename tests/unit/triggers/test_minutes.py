@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app_scheduler.triggers import schedule_for
@@ -81,7 +81,6 @@ def counted(groups: Groups) -> int:
 
 
 # A walk of thousands of ticks takes its time on a busy machine.
-@settings(deadline=None)
 @given(DOCUMENTS, WINDOWS)
 @example(
     {"type": "cron", "hour": "2", "minute": "0,30", "second": "30", "timezone": "Australia/Sydney"},

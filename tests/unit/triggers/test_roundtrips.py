@@ -31,7 +31,7 @@ from app_scheduler.triggers import (
 from .strategies import DOCUMENTS
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
-QUICK = settings(deadline=None, max_examples=100)
+QUICK = settings(max_examples=100)
 
 
 @QUICK
@@ -74,7 +74,7 @@ def test_every_document_has_a_sentence_and_its_warnings(document: dict[str, Any]
             assert "%(" not in warning
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(DOCUMENTS)
 def test_triggers_carry_their_document_and_fire_by_the_schedule(document: dict[str, Any]) -> None:
     trigger = trigger_for(document, anchor=ANCHOR)
@@ -149,7 +149,7 @@ PLAUSIBLE = st.sampled_from(
 TYPES = st.sampled_from(["interval", "cron", "date", "calendar", "any", "and", None, 3])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.one_of(JUNK, st.dictionaries(KEYS, st.one_of(JUNK, PLAUSIBLE), max_size=6)), TYPES)
 def test_bad_input_only_ever_raises_invalid_input(value: Any, kind: Any) -> None:
     for document in (
@@ -200,7 +200,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.one_of(st.lists(WORDS, max_size=9).map(" ".join), st.text(max_size=40)))
 def test_bad_expressions_only_ever_raise_invalid_input(text: str) -> None:
     try:

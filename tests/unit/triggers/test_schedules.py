@@ -20,7 +20,7 @@ from .strategies import SINGLES
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 #: More calls of functions than what is done "at once" may take; a walk over a month of seconds takes 150 millions.
 MANY_CALLS = 1_000_000
-QUICK = settings(deadline=None, max_examples=50)
+QUICK = settings(max_examples=50)
 
 SETS = st.sets(st.integers(0, 59), min_size=1, max_size=4)
 HOURS = st.sets(st.sampled_from([0, 1, 2, 3, 23, 12]), min_size=1, max_size=4)
@@ -83,7 +83,7 @@ def test_a_wildcard_hour_keeps_the_rhythm_too(place: tuple[str, date], minutes: 
     assert ticks({"type": "cron", "hour": hour, "minute": text(minutes), "timezone": zone}, start, end) == expected
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.sampled_from(oracle.ODD_DAYS), st.sets(st.integers(0, 59), min_size=1, max_size=3))
 def test_seconds_are_judged_like_minutes(place: tuple[str, date], seconds: set[int]) -> None:
     zone, day = place
@@ -131,7 +131,7 @@ def test_days_match_both_in_fields_and_either_in_a_crontab(
     ]
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(SINGLES, st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)))
 def test_ticks_increase_and_do_not_depend_on_when_they_are_asked_for(
     document: dict[str, Any], moment: datetime
@@ -146,7 +146,7 @@ def test_ticks_increase_and_do_not_depend_on_when_they_are_asked_for(
         previous = tick
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(
     st.lists(SINGLES, min_size=1, max_size=4),
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
@@ -160,7 +160,7 @@ def test_any_of_is_the_union_of_its_children(children: list[dict[str, Any]], mom
     assert found == sorted(union)[:8]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.one_of(SINGLES, st.lists(SINGLES, min_size=1, max_size=3).map(lambda all: {"type": "any", "triggers": all})),
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
@@ -231,7 +231,7 @@ CLOCKS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @example(("Australia/Sydney", date(2026, 4, 5)), {"hour": "2", "minute": "0,30"}, -3600, 90_000, False)
 @example(("Australia/Sydney", date(2026, 4, 5)), {"hour": "2", "minute": "30"}, 3 * 3600 + 600, 9000, False)
 @example(("Australia/Sydney", date(2026, 10, 4)), {"hour": "2", "minute": "0,30"}, -3600, 90_000, False)
@@ -255,7 +255,7 @@ def test_a_count_over_a_change_of_the_clocks_agrees_with_a_walk(
     assert schedule.count_between(after, until) == count
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sampled_from([zone for zone, _ in CHANGES]), st.sampled_from(["0 3 * * *", "30 */6 * * mon-fri", "0 0 L * *"])
 )
