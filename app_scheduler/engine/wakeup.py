@@ -38,12 +38,13 @@ class Doorbell:
         """Begin to listen, once."""
         if self._work is not None:
             return
-        self._closed.clear()
+        # One for each time, or a thread that has not seen yet that it was closed would go on.
+        self._closed = threading.Event()
         if connection.vendor == "postgresql":
-            work = partial(self._listen_to_notify, connection.get_connection_params())
+            work = partial(self._listen_to_notify, self._closed, connection.get_connection_params())
         else:
             self._socket = self._socket or _bound_socket()
-            work = partial(self._listen_to_datagrams, self._socket)
+            work = partial(self._listen_to_datagrams, self._closed, self._socket)
         self._start(work)
         self._work = work
 
@@ -91,36 +92,36 @@ class Doorbell:
             self._socket.close()
             self._socket = None
 
-    def _listen_to_datagrams(self, bell: socket.socket) -> None:
-        bell.settimeout(1)
-        while not self._closed.is_set():
+    def _listen_to_datagrams(self, closed: threading.Event, bell: socket.socket) -> None:
+        while not closed.is_set():
             try:
                 bell.recv(16)
             except TimeoutError:
                 continue
-            except OSError:
-                if self._closed.wait(1):
+            except OSError:  # It was closed, perhaps before this thread began.
+                if closed.wait(1):
                     return
                 continue
             self._on_ring()
 
-    def _listen_to_notify(self, parameters: dict[str, Any]) -> None:
+    def _listen_to_notify(self, closed: threading.Event, parameters: dict[str, Any]) -> None:
         import psycopg
 
         options = {name: value for name, value in parameters.items() if name not in {"context", "cursor_factory"}}
-        while not self._closed.is_set():
+        while not closed.is_set():
             try:
                 with psycopg.connect(**options, autocommit=True) as listener:
                     listener.execute(f"LISTEN {CHANNEL}")
-                    while not self._closed.is_set():
+                    while not closed.is_set():
                         for _ in listener.notifies(timeout=1, stop_after=1):
                             self._on_ring()
             except Exception:
                 logger.debug("The doorbell is away; the loop still looks each second", exc_info=True)
-                self._closed.wait(1)
+                closed.wait(1)
 
 
 def _bound_socket() -> socket.socket:
     bell = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bell.settimeout(1)
     bell.bind((LOOPBACK, 0))
     return bell

@@ -67,3 +67,30 @@ def test_a_ring_at_a_door_where_nobody_is_does_no_harm(listen: Callable[[], List
         return rung.is_set()
 
     wait_until(heard, 10, "the other to hear")
+
+
+def test_a_bell_that_is_closed_before_its_thread_begins_ends_in_silence(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+    bell = Doorbell(lambda: None)
+    bell.listen()
+    bell.close()
+    assert threads
+    for thread in threads:
+        start(thread)
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_bell_that_is_opened_again_at_once_listens_in_one_thread(listen: Callable[[], Listener]) -> None:
+    bell, _ = listen()
+    first = bell._thread
+    bell.close()
+    bell.listen()
+    assert first is not None
+    first.join(5)
+    assert not first.is_alive()
+    assert bell.alive
