@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from app_scheduler.admin import columns
 from app_scheduler.admin.execution_facts import Facts, between, took_words
-from app_scheduler.models import FAILURES, Status
+from app_scheduler.models import FAILURES, RETRIED, Status
 
 
 def sentence(facts: Facts) -> str:
@@ -157,7 +157,7 @@ def what_comes_next(facts: Facts, following: Facts | None) -> str:
     if facts.is_on_the_way or facts.status == Status.EXECUTED:
         return ""
     if following is None:
-        is_last = facts.status == Status.ERROR and facts.attempts == facts.attempt and facts.attempt > 1
+        is_last = facts.status in RETRIED and facts.attempts == facts.attempt and facts.attempt > 1
         return gettext("It was the last attempt.") if is_last else ""
     available = following.detail.available_at if following.detail else None
     if following.status == Status.QUEUED:

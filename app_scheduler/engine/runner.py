@@ -28,7 +28,7 @@ from app_scheduler.engine.ending import Ending
 from app_scheduler.engine.language import ledger_language
 from app_scheduler.engine.telling import Progress, Telling
 from app_scheduler.exceptions import InvalidInput
-from app_scheduler.models import Status
+from app_scheduler.models import RETRIED, Status
 from app_scheduler.registry import registry
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Outcome:
     @property
     def is_retried(self) -> bool:
         """Whether its job allows another attempt after this failure."""
-        return self.status == Status.ERROR and self.run.attempt <= self.run.max_retries
+        return self.status in RETRIED and self.run.attempt <= self.run.max_retries
 
 
 class CurrentExecution:

@@ -72,7 +72,7 @@ class JobForm(ScheduleForm):
             "Empty: it may take as long as it likes."
         ),
     )
-    max_retries = count(_("Retries"), _("How many times a failed run is tried again."))
+    max_retries = count(_("Retries"), _("How many times a run is tried again that failed or timed out."))
     retry_backoff = count(
         _("First retry after"),
         _("The wait doubles with each further retry, up to a day, and up to a quarter is added at random."),

@@ -5,7 +5,7 @@
 """
 
 from app_scheduler.models.blackouts import BlackoutWindow
-from app_scheduler.models.executions import FAILURES, ExecutionDetail, ExecutionOrigin, Status
+from app_scheduler.models.executions import FAILURES, RETRIED, ExecutionDetail, ExecutionOrigin, Status
 from app_scheduler.models.failures import FailureGroup
 from app_scheduler.models.jobs import ConcurrencyGroup, DismissedDefault, JobOrigin, JobSpec, JobState
 from app_scheduler.models.releases import Release
@@ -14,6 +14,7 @@ from app_scheduler.models.scheduler import InstanceRole, SchedulerInstance, Sche
 
 __all__ = [
     "FAILURES",
+    "RETRIED",
     "BlackoutWindow",
     "ConcurrencyGroup",
     "DismissedDefault",

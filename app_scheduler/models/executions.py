@@ -38,6 +38,8 @@ class Status(models.TextChoices):
 
 #: Verdicts that count as failures on pages and in the failure digest.
 FAILURES = (Status.ERROR, Status.INTERRUPTED, Status.TIMED_OUT)
+#: Those after which a job's own retries come. An interrupted run may be half done: it has a setting of its own.
+RETRIED = (Status.ERROR, Status.TIMED_OUT)
 
 
 class ExecutionDetail(models.Model):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app_scheduler.engine import retrying
-from app_scheduler.engine.retrying import JITTER, LONGEST_WAIT_SECONDS, wait_after
-from app_scheduler.engine.runner import Run
+from app_scheduler.engine.retrying import JITTER, LONGEST_WAIT_SECONDS, retry_of, wait_after
+from app_scheduler.engine.runner import Outcome, Run
+from app_scheduler.models import Status
 
 LONGEST = timedelta(seconds=LONGEST_WAIT_SECONDS)
 
@@ -35,3 +36,12 @@ def test_no_wait_grows_beyond_a_day(backoff: int, monkeypatch: pytest.MonkeyPatc
     assert waits[0] == timedelta(seconds=backoff)
     assert waits == sorted(waits)
     assert waits[-1] == LONGEST
+
+
+@pytest.mark.parametrize("status", Status)
+def test_what_failed_or_timed_out_is_tried_again(status: Status) -> None:
+    last = run(attempt=101, backoff=10)
+    assert bool(retry_of(Outcome(run(1, 10), status, last.run_time, last.run_time))) is (
+        status in {Status.ERROR, Status.TIMED_OUT}
+    )
+    assert not retry_of(Outcome(last, status, last.run_time, last.run_time))

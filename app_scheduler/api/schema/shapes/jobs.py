@@ -63,7 +63,7 @@ def _document(*, change: bool = False) -> dict[str, Any]:
         "timeout": whole(
             "Seconds after which a run counts as timed out; null is without a limit.", 1, allow_null=True, **given
         ),
-        "max_retries": whole("How often a run that failed is tried again.", max_value=100, **given),
+        "max_retries": whole("How often a run that failed or timed out is tried again.", max_value=100, **given),
         "retry_backoff": whole(
             "Seconds before the first retry; doubled for each further one, up to a day, and up to a quarter more.",
             max_value=86_400,
