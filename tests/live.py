@@ -232,11 +232,14 @@ class Site:
         return self.start("manage.py", *arguments, env=env)
 
     def worker(self, *arguments: str, concurrency: int = 2, env: Mapping[str, str] | None = None) -> Process:
-        """Start a Celery worker; it needs to be told of a broker."""
-        options = ["--concurrency", str(concurrency), "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-        worker = self.start("-m", "celery", "-A", "poker_backend", "worker", *options, *arguments, env=env)
+        """Start a Celery worker, which needs to be told of a broker, and wait until it is ready."""
+        worker = self.begin_worker(*arguments, concurrency=concurrency, env=env)
         worker.wait_for_output(" ready.")
         return worker
+
+    def begin_worker(self, *arguments: str, concurrency: int = 2, env: Mapping[str, str] | None = None) -> Process:
+        options = ["--concurrency", str(concurrency), "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        return self.start("-m", "celery", "-A", "poker_backend", "worker", *options, *arguments, env=env)
 
     def runserver(self, *arguments: str, reload: bool = False, env: Mapping[str, str] | None = None) -> Server:
         port = free_port()
