@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from app_scheduler import scheduler
 from app_scheduler.conf import console_settings
 from app_scheduler.engine.lease import read_lease
+from app_scheduler.engine.scheduler import ConsoleScheduler, get_scheduler
 from app_scheduler.management.base import ConsoleCommand
 from app_scheduler.models import SchedulerInstance
 
@@ -32,38 +32,53 @@ class Command(ConsoleCommand):
     help = HELP
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Made before a signal can come: a handler that imports finds modules that are half there.
+        self._scheduler = get_scheduler()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        scheduler.start()
-        self._say(f"Scheduler {scheduler.instance} has started. Ctrl-C or SIGTERM ends it.")
-        told: str | None = None
-        while not scheduler.wait_until_stopped(POLL_SECONDS):
-            role = self._role(told)
-            if role != told:
-                self._say(role)
-                told = role
-        self._say(f"Scheduler {scheduler.instance} has stopped.")
+        self._scheduler.start()
+        if self._is_told_to_stop:
+            self._scheduler.begin_shutdown()
+        self._say(f"Scheduler {self._scheduler.instance} has started. Ctrl-C or SIGTERM ends it.")
+        while not self._scheduler.wait_until_stopped(POLL_SECONDS):
+            self._say_what_changed()
+        self._say_what_changed()
+        self._say(f"Scheduler {self._scheduler.instance} has stopped.")
+
+    _scheduler: ConsoleScheduler
+    _is_told_to_stop = False
+    _said: str | None = None
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         # The next signal does what it does by default: whoever sends it twice does not want to wait.
         signal.signal(number, signal.SIG_DFL)
-        scheduler.begin_shutdown()
-        seconds = console_settings.shutdown_seconds
-        self._say(f"Stopping: running jobs have {seconds:g} s to end. Send the signal again to end now.")
+        self._is_told_to_stop = True
+        self._scheduler.begin_shutdown()
+
+    def _say_what_changed(self) -> None:
+        """Say what this process does now. Not said in the handler: it may have cut into a line."""
+        if self._is_told_to_stop:
+            seconds = console_settings.shutdown_seconds
+            line = f"Stopping: running jobs have {seconds:g} s to end. Send the signal again to end now."
+        else:
+            line = self._role(self._said)
+        if line != self._said:
+            self._say(line)
+            self._said = line
 
     def _role(self, told: str | None) -> str:
         """Return a line about what this process does now. The database is asked only while it does not lead."""
-        if scheduler.leading:
+        if self._scheduler.leading:
             return "It leads: due jobs run here."
         try:
-            if not SchedulerInstance.objects.filter(id=scheduler.instance).exists():
+            if not SchedulerInstance.objects.filter(id=self._scheduler.instance).exists():
                 return told or "It is getting ready."
             lease = read_lease()
         except (DatabaseError, InterfaceError):
             # The loop's own log says what is wrong, and it goes on trying.
             connection.close()
             return "It waits: the database does not answer, or its tables are missing (`manage.py migrate`)."
-        if lease is None or not lease.holder or lease.holder == scheduler.instance:
+        if lease is None or not lease.holder or lease.holder == self._scheduler.instance:
             return told or "It is getting ready."
         return f"It stands by: {lease.holder} leads. It takes over when that stops."
 
